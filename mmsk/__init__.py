@@ -1,0 +1,1 @@
+"""Scikit-learn-compatible estimators that learn from rows of photos, sounds, sentences and numbers."""
