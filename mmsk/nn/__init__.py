@@ -1,0 +1,17 @@
+"""Plain torch modules: encoders' networks, fusions and heads. Names are imported when they are used."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "_fused_network": ["FusedNetwork"],
+        "_fusion": ["ConcatFusion", "PooledFusion", "make_fusion"],
+        "_layers": ["ChannelDropout", "Dropout", "Projection", "Standardize", "perceptron"],
+        "_residual": ["ImageNetwork", "ResidualBlock", "ResidualTrunk"],
+        "_spectrogram": ["FourBranchNetwork", "SpectrogramNetwork"],
+        "_tabular": ["TabularNetwork"],
+        "_text": ["CharacterNetwork"],
+        "_waveform": ["WaveformNetwork"],
+    },
+)

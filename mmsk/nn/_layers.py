@@ -1,0 +1,151 @@
+"""Small layers that the networks share."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class Standardize(nn.Module):
+    """Subtract a mean and divide by a scale along the first axis of a cell.
+
+    The statistics are learned from training cells, ignore NaN, and are part of the weights. They are kept in float64 for
+    float64 cells, so that a column of large, close numbers does not lose its differences before they are taken.
+
+    Parameters
+    ----------
+    n_channels : int
+        Length of the first axis of a cell: colour channels, frequency bins, sensors or table columns.
+    """
+
+    def __init__(self, n_channels):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(n_channels))
+        self.register_buffer("scale", torch.ones(n_channels))
+
+    @torch.no_grad()
+    def learn(self, cells, weight, chunk=256):
+        """Learn mean and standard deviation.
+
+        Parameters
+        ----------
+        cells : Tensor of shape (n_cells, n_channels, ...)
+            Training cells.
+        weight : Tensor of shape (n_cells,)
+            How often each cell counts.
+        chunk : int, default=256
+            Cells converted to float64 at a time, which bounds the memory this takes.
+        """
+        shape = (3, cells.shape[1])
+        # Values are shifted by a first guess of the mean: the textbook sum of squares cancels badly without.
+        guess = _channel_sums(cells[:chunk], weight[:chunk].double(), torch.zeros(shape[1], dtype=torch.float64))
+        center = guess[1] / guess[0].clamp_min(1e-300)
+        sums = torch.zeros(shape, dtype=torch.float64)
+        for part, part_weight in zip(cells.split(chunk), weight.double().split(chunk), strict=True):
+            sums += _channel_sums(part, part_weight, center)
+        count, first, second = sums
+        count = count.clamp_min(1e-300)
+        mean = center + first / count
+        variance = (second / count - (first / count) ** 2).clamp_min(0.0)
+        # A constant column has rounding noise for a variance; dividing by it would blow the noise up.
+        noise = torch.finfo(torch.float64).eps * (1.0 + center.abs()) * 10.0
+        scale = variance.sqrt()
+        dtype = torch.float64 if cells.dtype == torch.float64 else torch.float32
+        self.mean = mean.to(dtype)
+        self.scale = torch.where(scale > noise, scale, torch.ones_like(scale)).to(dtype)
+
+    def forward(self, x):
+        shape = (-1, *[1] * (x.ndim - 2))
+        return (x.to(self.mean.dtype) - self.mean.reshape(shape)) / self.scale.reshape(shape)
+
+
+def _channel_sums(cells, weight, center):
+    """Return weighted count, sum and sum of squares a channel, NaN left out."""
+    values = cells.double().reshape(cells.shape[0], cells.shape[1], -1) - center[:, None]
+    present = ~values.isnan()
+    values = torch.where(present, values, torch.zeros_like(values))
+    weight = weight[:, None]
+    return torch.stack(
+        [
+            (weight * present.sum(2)).sum(0),
+            (weight * values.sum(2)).sum(0),
+            (weight * values.square().sum(2)).sum(0),
+        ]
+    )
+
+
+class Dropout(nn.Module):
+    """Dropout that draws from a generator of its own instead of torch's global one.
+
+    Parameters
+    ----------
+    p : float
+        Probability of a zero.
+
+    Attributes
+    ----------
+    generator : torch.Generator or None
+        Where the draws come from; whoever trains the network sets it.
+    """
+
+    def __init__(self, p):
+        super().__init__()
+        self.p = p
+        self.generator = None
+
+    def forward(self, x):
+        if not self.training or self.p == 0.0:
+            return x
+        keep = torch.empty_like(x).bernoulli_(1.0 - self.p, generator=self.generator)
+        return x * keep.div_(1.0 - self.p)
+
+
+class ChannelDropout(Dropout):
+    """:class:`Dropout` of whole channels, as `torch.nn.Dropout2d` does it."""
+
+    def forward(self, x):
+        if not self.training or self.p == 0.0:
+            return x
+        keep = x.new_empty(x.shape[:2]).bernoulli_(1.0 - self.p, generator=self.generator).div_(1.0 - self.p)
+        return x * keep.reshape(*keep.shape, *[1] * (x.ndim - 2))
+
+
+class Projection(nn.Module):
+    """Linear map to the embedding, brought to one scale so that no modality outweighs another.
+
+    Parameters
+    ----------
+    n_in, n_out : int
+        Sizes of the pooled features and of the embedding.
+    dropout : float
+        Dropout before the map.
+    """
+
+    def __init__(self, n_in, n_out, dropout):
+        super().__init__()
+        self.dropout = Dropout(dropout)
+        self.linear = nn.Linear(n_in, n_out)
+        self.n_out = n_out
+
+    def forward(self, x):
+        return F.layer_norm(self.linear(self.dropout(x)), (self.n_out,))
+
+
+def perceptron(sizes, dropout):
+    """Build hidden layers with ReLU and dropout.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Input size, then the size of each hidden layer.
+    dropout : float
+        Dropout after each hidden layer.
+
+    Returns
+    -------
+    nn.Sequential
+        The layers; the identity where there is no hidden one.
+    """
+    layers = []
+    for n_in, n_out in zip(sizes, sizes[1:], strict=False):
+        layers += [nn.Linear(n_in, n_out), nn.ReLU(), Dropout(dropout)]
+    return nn.Sequential(*layers)

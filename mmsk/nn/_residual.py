@@ -1,0 +1,95 @@
+"""Small residual convolutional network for photos and spectrograms.
+
+K. He et al., "Deep residual learning for image recognition", CVPR 2016: basic blocks, fewer and narrower of them.
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from mmsk.nn._layers import ChannelDropout, Projection, Standardize
+
+
+class ResidualBlock(nn.Module):
+    """Two 3 x 3 convolutions with batch normalisation and a shortcut around them.
+
+    Parameters
+    ----------
+    n_in, n_out : int
+        Channels in and out.
+    stride : int
+        Stride of the first convolution; the shortcut averages over it.
+    """
+
+    def __init__(self, n_in, n_out, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(n_in, n_out, 3, stride, 1, bias=False)
+        self.norm1 = nn.BatchNorm2d(n_out)
+        self.conv2 = nn.Conv2d(n_out, n_out, 3, 1, 1, bias=False)
+        self.norm2 = nn.BatchNorm2d(n_out)
+        self.shortcut = nn.Identity()
+        if stride != 1 or n_in != n_out:
+            pool = nn.AvgPool2d(stride, ceil_mode=True) if stride != 1 else nn.Identity()
+            self.shortcut = nn.Sequential(pool, nn.Conv2d(n_in, n_out, 1, bias=False), nn.BatchNorm2d(n_out))
+
+    def forward(self, x):
+        out = F.relu(self.norm1(self.conv1(x)))
+        return F.relu(self.norm2(self.conv2(out)) + self.shortcut(x))
+
+
+class ResidualTrunk(nn.Module):
+    """A strided stem and one residual block a width, each after the first halving the resolution.
+
+    Parameters
+    ----------
+    n_channels : int
+        Input channels.
+    widths : sequence of int
+        Channels of the blocks.
+    dropout : float
+        Channel dropout between the blocks.
+    """
+
+    def __init__(self, n_channels, widths, dropout=0.0):
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(n_channels, widths[0], 5, 2, 2, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()
+        )
+        blocks, previous = [], widths[0]
+        for i, width in enumerate(widths):
+            blocks += [ResidualBlock(previous, width, 1 if i == 0 else 2), ChannelDropout(dropout)]
+            previous = width
+        self.blocks = nn.Sequential(*blocks)
+
+    def forward(self, x):
+        x = self.stem(x.contiguous(memory_format=torch.channels_last))
+        if min(x.shape[2:]) > 8:  # tiny inputs keep what little resolution they have
+            x = F.max_pool2d(x, 3, 2, 1)
+        return self.blocks(x)
+
+
+class ImageNetwork(nn.Module):
+    """Photos to embeddings.
+
+    Parameters
+    ----------
+    n_channels : int
+        Colour channels.
+    widths : sequence of int
+        Channels of the residual blocks.
+    output_dim : int
+        Size of the embedding.
+    dropout : float
+        Dropout before the embedding.
+    """
+
+    def __init__(self, n_channels, widths, output_dim, dropout):
+        super().__init__()
+        self.standardize = Standardize(n_channels)
+        self.trunk = ResidualTrunk(n_channels, widths)
+        self.projection = Projection(2 * widths[-1], output_dim, dropout)
+
+    def forward(self, x):
+        x = self.trunk(self.standardize(x))
+        # What is in the picture on average, and what is anywhere in it.
+        return self.projection(torch.cat([x.mean((2, 3)), x.amax((2, 3))], 1))

@@ -1,0 +1,86 @@
+"""Networks for spectrograms and MFCC, cells of shape (bins, frames)."""
+
+import torch
+from torch import nn
+
+from mmsk.nn._layers import Projection, Standardize
+from mmsk.nn._residual import ResidualTrunk
+
+
+class SpectrogramNetwork(nn.Module):
+    """Spectrograms to embeddings through a small residual network.
+
+    Parameters
+    ----------
+    n_bins : int
+        Frequency bins or coefficients.
+    widths : sequence of int
+        Channels of the residual blocks.
+    output_dim : int
+        Size of the embedding.
+    dropout : float
+        Dropout before the embedding.
+    """
+
+    def __init__(self, n_bins, widths, output_dim, dropout):
+        super().__init__()
+        self.standardize = Standardize(n_bins)
+        self.trunk = ResidualTrunk(1, widths)
+        self.projection = Projection(2 * widths[-1], output_dim, dropout)
+
+    def forward(self, x):
+        x = self.trunk(self.standardize(x)[:, None])
+        x = x.mean(2)
+        # Steady sounds show in the mean over time, single events in the maximum.
+        return self.projection(torch.cat([x.mean(2), x.amax(2)], 1))
+
+
+def _strip(n_in, n_out, kernel, along):
+    """Build one convolution along frequency (2) or time (3), stride 2, with batch normalisation and ReLU."""
+    sizes, stride = ((kernel, 1), (2, 1)) if along == 2 else ((1, kernel), (1, 2))
+    padding = tuple((size - 1) // 2 for size in sizes)
+    return nn.Sequential(
+        nn.Conv2d(n_in, n_out, sizes, stride, padding, bias=False), nn.BatchNorm2d(n_out), nn.ReLU()
+    )
+
+
+class FourBranchNetwork(nn.Module):
+    """Four branches that look through windows of 8, 16, 32 and 64 bins or frames.
+
+    Each branch separates its square windows into strips, (1, k) then (k, 1), twice; the branches are added and two
+    more strips of 16 follow. The layout is the sound network of the multimodal_keras recipe (base_models.py,
+    github.com/shibuiwilliam/multimodal_keras).
+
+    Parameters
+    ----------
+    n_bins : int
+        Frequency bins or coefficients.
+    output_dim : int
+        Size of the embedding.
+    dropout : float
+        Dropout before the embedding.
+    kernels : sequence of int, default=(8, 16, 32, 64)
+        Window lengths, one branch each.
+    """
+
+    def __init__(self, n_bins, output_dim, dropout, kernels=(8, 16, 32, 64)):
+        super().__init__()
+        self.standardize = Standardize(n_bins)
+        self.largest = max(kernels)
+        self.branches = nn.ModuleList(
+            nn.Sequential(_strip(1, 32, k, 3), _strip(32, 32, k, 2), _strip(32, 64, k, 3), _strip(64, 64, k, 2))
+            for k in kernels
+        )
+        self.merge = nn.Sequential(_strip(64, 128, 16, 3), _strip(128, 128, 16, 2))
+        self.projection = Projection(128, output_dim, dropout)
+
+    def forward(self, x):
+        x = self.standardize(x)[:, None]
+        # Windows must fit at every depth: short clips and few bins are padded with their average, which is zero now.
+        least = 4 * self.largest
+        missing = [max(0, least - size) for size in x.shape[2:]]
+        x = nn.functional.pad(x, (0, missing[1], 0, missing[0]))
+        outputs = [branch(x) for branch in self.branches]
+        rows, frames = (min(out.shape[axis] for out in outputs) for axis in (2, 3))
+        x = sum(out[:, :, :rows, :frames] for out in outputs)
+        return self.projection(self.merge(x).mean((2, 3)))
