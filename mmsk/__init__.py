@@ -1,1 +1,49 @@
 """Scikit-learn-compatible estimators that learn from rows of photos, sounds, sentences and numbers."""
+
+import lazy_loader
+
+__version__ = "0.1.0"
+
+# Names resolve on first use: `import mmsk` loads neither torch nor scikit-learn.
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=[
+        "columns",
+        "datasets",
+        "encoders",
+        "exceptions",
+        "multimodal",
+        "net",
+        "nn",
+        "preprocessing",
+        "testing",
+    ],
+    submod_attrs={
+        "encoders": [
+            "ImageEncoder",
+            "ModuleEncoder",
+            "SpectrogramEncoder",
+            "TabularEncoder",
+            "TextEncoder",
+            "WaveformEncoder",
+        ],
+        "exceptions": [
+            "BadInputError",
+            "MissingModalityWarning",
+            "UnreadableCellWarning",
+        ],
+        "multimodal": [
+            "MultiModalClassifier",
+            "MultiModalRegressor",
+        ],
+        "preprocessing": [
+            "AudioLoader",
+            "CharEncoder",
+            "ImageLoader",
+            "MFCC",
+            "MelSpectrogram",
+            "ModalityMasker",
+            "TensorFlattener",
+        ],
+    },
+)
