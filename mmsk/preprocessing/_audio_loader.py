@@ -1,0 +1,92 @@
+"""Sounds to tensor columns of samples."""
+
+from functools import partial
+
+import numpy as np
+
+from mmsk.preprocessing._base_sound import BaseSoundTransformer
+from mmsk.preprocessing._sound import n_samples
+
+
+class AudioLoader(BaseSoundTransformer):
+    """Read sounds into cells of shape (T,), float32 from -1 to 1.
+
+    A cell may be a path, an encoded file as ``bytes``, or an array of samples, (T,) or (channels, T). An array says no
+    sampling rate: it is taken to be at `sampling_rate` already. Arrays hold floats, or PCM samples as int16, int32 or
+    uint8, which are scaled.
+
+    Parameters
+    ----------
+    sampling_rate : int, default=16_000
+        Samples a second of the cells; files at another rate are resampled (soxr, HQ).
+    duration : float, default=None
+        Seconds of every cell: longer sounds are cropped, shorter ones followed by zeros. With None each cell keeps
+        its own length.
+    position : {"start", "center"}, default="start"
+        The part of a longer sound that is kept.
+    mono : bool, default=True
+        Average the channels, or keep them in cells of shape (channels, T).
+    on_error : {"raise", "missing"}, default="raise"
+        What a sound that cannot be read does: raise `BadInputError`, or become a missing cell, with one
+        `UnreadableCellWarning` a call.
+    n_jobs : int, default=None
+        Number of threads; None means 1 unless in a `joblib.parallel_config` context.
+    verbose : int, default=0
+        With 1 or more, show a progress bar.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of columns seen in `fit`.
+    feature_names_in_ : ndarray of str
+        Names of the columns seen in `fit`, where all of them are strings.
+
+    See Also
+    --------
+    MelSpectrogram : Sounds, or the cells of this loader, to spectrograms.
+    MFCC : Sounds, or the cells of this loader, to cepstral coefficients.
+
+    Notes
+    -----
+    Channels in antiphase would average to silence. Where the mean is 60 dB below the channels, the cell counts as
+    unreadable. A WAV, AIFF, FLAC or Ogg file that ends before its stated length is refused as truncated; MP3 files do
+    not reliably state one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mmsk.preprocessing import AudioLoader
+    >>> sounds = [np.zeros(24_000, dtype="int16"), None]
+    >>> cells = AudioLoader(sampling_rate=16_000, duration=1.0).fit_transform(sounds)
+    >>> cells[0, 0].shape, cells[0, 0].dtype.name, cells[1, 0] is None
+    ((16000,), 'float32', True)
+    """
+
+    _parameter_constraints: dict = {**BaseSoundTransformer._parameter_constraints, "mono": ["boolean"]}
+
+    def __init__(
+        self,
+        sampling_rate=16_000,
+        duration=None,
+        position="start",
+        mono=True,
+        on_error="raise",
+        n_jobs=None,
+        verbose=0,
+    ):
+        self.sampling_rate = sampling_rate
+        self.duration = duration
+        self.position = position
+        self.mono = mono
+        self.on_error = on_error
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    def _cell_layout(self):
+        # Files differ in their number of channels, which nothing but the files can say.
+        if self.duration is None or not self.mono:
+            return None
+        return (n_samples(self.sampling_rate, self.duration),), np.float32
+
+    def _cell_reader(self):
+        return partial(self._read_waveform, mono=self.mono)

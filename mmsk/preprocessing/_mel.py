@@ -1,0 +1,129 @@
+"""Log-mel spectrograms as librosa defines them, in float64 and in chunks that stay in the processor's cache."""
+
+from functools import lru_cache
+
+import numpy as np
+from scipy.fft import rfft
+from scipy.signal import get_window
+from scipy.sparse import csr_array
+
+from mmsk.exceptions import BadInputError
+
+_CHUNK = 256
+_SMALLEST_POWER = 1e-10
+
+
+def n_frames(length, n_fft, hop_length):
+    """Count the frames of a centred spectrogram.
+
+    Parameters
+    ----------
+    length : int
+        Samples of the sound.
+    n_fft, hop_length : int
+        Samples of a frame, and from one frame to the next.
+
+    Returns
+    -------
+    int
+        The number of frames.
+
+    Examples
+    --------
+    >>> from mmsk.preprocessing._mel import n_frames
+    >>> n_frames(22_050, 1024, 512)
+    44
+    """
+    # Half a frame of zeros stands at both ends; an odd frame has its middle sample over.
+    return 1 + max(0, length - n_fft % 2) // hop_length
+
+
+@lru_cache(maxsize=16)
+def mel_filters(sampling_rate, n_fft, n_mels, f_min, f_max):
+    """Build the triangular filters of a mel spectrogram (Slaney's scale and area normalisation).
+
+    Parameters
+    ----------
+    sampling_rate : int
+        Samples a second.
+    n_fft : int
+        Samples of a frame.
+    n_mels : int
+        Number of filters.
+    f_min : float
+        Lowest frequency in hertz.
+    f_max : float or None
+        Highest frequency in hertz; None means half of `sampling_rate`.
+
+    Returns
+    -------
+    csr_array of shape (n_mels, 1 + n_fft // 2)
+        The filters; most of their weights are zero.
+
+    Raises
+    ------
+    BadInputError
+        If the frequencies are not ``f_min < f_max <= sampling_rate / 2``.
+
+    Examples
+    --------
+    >>> from mmsk.preprocessing._mel import mel_filters
+    >>> mel_filters(22_050, 1024, 64, 0.0, None).shape
+    (64, 513)
+    """
+    from torchaudio.functional import melscale_fbanks
+
+    nyquist = sampling_rate / 2
+    f_max = nyquist if f_max is None else f_max
+    if not f_min < f_max <= nyquist:
+        raise BadInputError(
+            f"f_min={f_min} and f_max={f_max} do not go with sampling_rate={sampling_rate}",
+            fix=f"Keep f_min < f_max <= {nyquist:g}.",
+        )
+    filters = melscale_fbanks(
+        1 + n_fft // 2, f_min, f_max, n_mels, sampling_rate, norm="slaney", mel_scale="slaney"
+    ).numpy()
+    return csr_array(filters.T.astype(np.float64))
+
+
+def log_mel(samples, *, filters, n_fft, hop_length, top_db):
+    """Compute a log-mel spectrogram.
+
+    The frames are centred, with zeros beyond the ends, and weighted by a Hann window; power is summed by the mel
+    filters and expressed in dB: ``10 * log10(max(power, 1e-10))``, so that silence is -100 dB.
+
+    Parameters
+    ----------
+    samples : ndarray of shape (T,)
+        The sound.
+    filters : csr_array of shape (n_mels, 1 + n_fft // 2)
+        What :func:`mel_filters` gives.
+    n_fft, hop_length : int
+        Samples of a frame, and from one frame to the next.
+    top_db : float or None
+        Values further than this below the greatest one are raised to that level.
+
+    Returns
+    -------
+    ndarray of shape (n_mels, n_frames), dtype float64
+        Decibels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mmsk.preprocessing._mel import log_mel, mel_filters
+    >>> filters = mel_filters(22_050, 1024, 64, 0.0, None)
+    >>> log_mel(np.zeros(2048), filters=filters, n_fft=1024, hop_length=512, top_db=80.0)[0]
+    array([-100., -100., -100., -100., -100.])
+    """
+    padded = np.pad(samples.astype(np.float64), n_fft // 2)
+    if len(padded) < n_fft:  # no samples at all, and an odd frame
+        padded = np.zeros(n_fft)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop_length]
+    window = get_window("hann", n_fft)
+    power = np.empty((filters.shape[0], len(frames)))
+    for start in range(0, len(frames), _CHUNK):
+        spectrum = rfft(frames[start : start + _CHUNK] * window)
+        power[:, start : start + _CHUNK] = filters @ (spectrum.real**2 + spectrum.imag**2).T
+    decibels = 10 * np.log10(np.maximum(power, _SMALLEST_POWER))
+    return decibels if top_db is None else np.maximum(decibels, decibels.max() - top_db)

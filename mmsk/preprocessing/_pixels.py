@@ -1,0 +1,156 @@
+"""Pictures of any kind to 8-bit grey or RGB: what Pillow would clip, drop or guess is decided here."""
+
+import numpy as np
+from PIL import Image
+
+from mmsk.exceptions import BadInputError
+
+WHITE = 255
+
+
+def image_from_array(cell):
+    """Wrap an array of pixels, its kind and layout recognised, into an 8-bit Pillow image.
+
+    Parameters
+    ----------
+    cell : ndarray of shape (H, W), (H, W, C) or (C, H, W)
+        bool, uint8 (0 to 255), uint16 (0 to 65535) or float (0 to 1); C is 1, 3 (RGB) or 4 (RGB and alpha).
+
+    Returns
+    -------
+    PIL.Image.Image
+        An image of mode L, RGB or RGBA.
+
+    Raises
+    ------
+    BadInputError
+        If dtype, range or layout leave open what is meant.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mmsk.preprocessing._pixels import image_from_array
+    >>> image = image_from_array(np.full((3, 20, 10), 0.5))
+    >>> image.mode, image.size, image.getpixel((0, 0))
+    ('RGB', (10, 20), (128, 128, 128))
+    """
+    if cell.ndim not in (2, 3) or 0 in cell.shape:
+        raise BadInputError(
+            f"an array of shape {cell.shape} came where (H, W), (H, W, C) or (C, H, W) was expected",
+            fix="Give one picture a cell.",
+        )
+    pixels = _to_bytes(cell)
+    if pixels.ndim == 3:
+        pixels = _channels_last(pixels)
+    return Image.fromarray(np.ascontiguousarray(pixels))
+
+
+def _channels_last(pixels):
+    first, last = pixels.shape[0] in (1, 3, 4), pixels.shape[-1] in (1, 3, 4)
+    if first and last:
+        raise BadInputError(
+            f"in an array of shape {pixels.shape} the channels may be the first or the last axis",
+            fix="Give a PIL image, or an array whose height and width are neither 1, 3 nor 4.",
+        )
+    if not first and not last:
+        raise BadInputError(
+            f"an array of shape {pixels.shape} has no axis of 1, 3 or 4 channels", fix="Keep 1, 3 or 4 channels."
+        )
+    if first:
+        pixels = pixels.transpose(1, 2, 0)
+    return pixels[..., 0] if pixels.shape[-1] == 1 else pixels
+
+
+def _to_bytes(cell):
+    if cell.dtype == np.uint8:
+        return cell
+    if cell.dtype == bool:
+        return cell * np.uint8(WHITE)
+    if cell.dtype == np.uint16:
+        return _round(cell / 257)
+    if cell.dtype.kind != "f":
+        raise BadInputError(
+            f"an array of {cell.dtype} leaves open which number is white",
+            fix="Give bool, uint8, uint16, or floats from 0 to 1.",
+        )
+    low, high = _finite_range(cell)
+    if low < 0 or high > 1:
+        raise BadInputError(
+            f"float pixels from {low:g} to {high:g} came where 0 to 1 was expected",
+            fix="Scale them to 0 to 1, or cast them to uint8 if 255 is white.",
+        )
+    return _round(cell * WHITE)
+
+
+def to_mode(image, mode):
+    """Turn a Pillow image of any mode into 8-bit grey or RGB.
+
+    Alpha and transparent colours are flattened on white. 16-bit grey is divided by 257; 32-bit integers within 16 bits
+    too. Float pixels from 0 to 1 are multiplied by 255. Wider integers and floats go from their smallest to their
+    greatest value in that image.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        A decoded image.
+    mode : {"RGB", "L"}
+        What comes back.
+
+    Returns
+    -------
+    PIL.Image.Image
+        An image of mode `mode`.
+
+    Raises
+    ------
+    BadInputError
+        If pixels are not finite, or constant where a range is needed.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> from mmsk.preprocessing._pixels import to_mode
+    >>> to_mode(Image.new("RGBA", (1, 1), (255, 0, 0, 0)), "RGB").getpixel((0, 0))
+    (255, 255, 255)
+    """
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        image = _eight_bits(image)
+    elif image.has_transparency_data:
+        image = image.convert("RGBA")
+        background = Image.new("RGBA", image.size, "white")
+        background.alpha_composite(image)
+        image = background
+    if image.mode in ("CMYK", "YCbCr", "HSV") and mode == "L":
+        image = image.convert("RGB")
+    return image.convert(mode)
+
+
+def _eight_bits(image):
+    values = np.asarray(image)
+    low, high = _finite_range(values)
+    if image.mode == "F" and low >= 0 and high <= 1:
+        scaled = values * WHITE
+    elif image.mode != "F" and low >= 0 and high <= 65535:
+        scaled = values / 257
+    elif high > low:
+        scaled = (values.astype(np.float64) - low) * (WHITE / (high - low))
+    else:
+        raise BadInputError(
+            f"every pixel is {low:g}, which leaves open how dark that is", fix="Scale the pixels to 0 to 1 or 8 bits."
+        )
+    grey = _round(scaled)
+    transparent = image.info.get("transparency")
+    if isinstance(transparent, int):
+        grey[values == transparent] = WHITE
+    return Image.fromarray(grey)
+
+
+def _finite_range(values):
+    low, high = float(values.min()), float(values.max())
+    if not np.isfinite(low) or not np.isfinite(high):  # a NaN makes both of them NaN
+        raise BadInputError("the picture holds NaN or infinite pixels", fix="Blank the cell or mend the pixels.")
+    return low, high
+
+
+def _round(values):
+    return np.rint(values).astype(np.uint8)

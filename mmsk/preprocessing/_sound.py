@@ -1,0 +1,187 @@
+"""The one reader of sounds: files, encoded bytes and samples to finite float32 at one sampling rate."""
+
+import io
+import math
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from mmsk.exceptions import BadInputError
+from mmsk.preprocessing._files import check_file
+from mmsk.preprocessing._sound_length import check_not_truncated
+
+# libsndfile knows more (raw samples, MATLAB files, phone formats); these say their own rate and are well tried.
+FORMATS = ("AIFF", "AU", "CAF", "FLAC", "MP3", "OGG", "RF64", "W64", "WAV", "WAVEX")
+# Two gigabytes of float32, more than three hours at 44.1 kHz: a header that promises more is refused.
+MAX_SAMPLES = 2**29
+# A mix 60 dB below its channels is cancellation, not sound.
+_CANCELLED = 1e-6
+_FIX = "Give a WAV, FLAC, OGG, MP3 or AIFF file, or blank the cell."
+
+
+def n_samples(sampling_rate, duration):
+    """Count the samples of a sound of fixed duration.
+
+    Parameters
+    ----------
+    sampling_rate : int
+        Samples a second.
+    duration : float or None
+        Seconds; None means that sounds keep their own length.
+
+    Returns
+    -------
+    int or None
+        The number of samples, or None without a duration.
+
+    Examples
+    --------
+    >>> from mmsk.preprocessing._sound import n_samples
+    >>> n_samples(22_050, 0.5), n_samples(22_050, None)
+    (11025, None)
+    """
+    return None if duration is None else max(1, round(sampling_rate * duration))
+
+
+def read_sound(cell, *, sampling_rate, duration=None, position="start", mono=True):
+    """Read one sound.
+
+    Parameters
+    ----------
+    cell : str, Path, bytes or ndarray of shape (T,) or (channels, T)
+        A file, an encoded file, or samples that are at `sampling_rate` already: floats, or signed 16 or 32 bit
+        integers or unsigned 8 bit ones, which are scaled to -1 to 1.
+    sampling_rate : int
+        Samples a second that come back; files at another rate are resampled (soxr, HQ).
+    duration : float, default=None
+        Seconds that come back: longer sounds are cropped, shorter ones followed by zeros.
+    position : {"start", "center"}, default="start"
+        The part of a longer sound that is kept.
+    mono : bool, default=True
+        Whether channels are averaged.
+
+    Returns
+    -------
+    ndarray of shape (T,) or (channels, T), dtype float32
+        Finite samples; the first shape if `mono`.
+
+    Raises
+    ------
+    BadInputError
+        If the cell cannot be read whole, holds samples that are not finite, or channels that cancel each other.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mmsk.preprocessing._sound import read_sound
+    >>> read_sound(np.array([0, 16384], dtype="int16"), sampling_rate=4, duration=1)
+    array([0. , 0.5, 0. , 0. ], dtype=float32)
+    """
+    if isinstance(cell, np.ndarray):
+        samples, rate = _from_array(cell), sampling_rate
+        samples = _crop(samples, n_samples(rate, duration), position)
+    elif isinstance(cell, (str, Path)):
+        check_file(cell, expected="a sound")
+        with open(cell, "rb") as file:
+            check_not_truncated(file)
+        samples, rate = _from_file(cell, duration, position)
+    elif isinstance(cell, bytes):
+        check_not_truncated(io.BytesIO(cell))
+        samples, rate = _from_file(io.BytesIO(cell), duration, position)
+    else:
+        raise BadInputError(
+            f"a cell of type {type(cell).__name__} came where a sound was expected",
+            fix="Give a path, bytes, or an array of samples.",
+        )
+    if not np.isfinite(samples).all():
+        raise BadInputError("the sound holds NaN or infinite samples", fix="Blank the cell or mend the samples.")
+    samples = _mix(samples) if mono else samples
+    if rate != sampling_rate:
+        samples = _resample(samples, rate, sampling_rate)
+    return _fit_length(samples, n_samples(sampling_rate, duration))
+
+
+def _from_file(source, duration, position):
+    try:
+        with soundfile.SoundFile(source) as file:
+            if file.format not in FORMATS:
+                raise BadInputError(f"the sound is in the format {file.format}, which is not read", fix=_FIX)
+            rate, wanted = file.samplerate, file.frames
+            if duration is not None and n_samples(rate, duration) < file.frames:
+                wanted = n_samples(rate, duration)
+                file.seek((file.frames - wanted) // 2 if position == "center" else 0)
+            if wanted * file.channels > MAX_SAMPLES:
+                raise BadInputError(
+                    f"the sound has {wanted} samples in {file.channels} channels where at most {MAX_SAMPLES} in all "
+                    "are read",
+                    fix="Set a duration, or cut the file.",
+                )
+            samples = file.read(wanted, dtype="float32", always_2d=True)
+    except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a name ending in .raw needs a rate
+        raise BadInputError(f"the sound cannot be decoded: {error}", fix=_FIX) from error
+    if len(samples) < wanted:
+        raise BadInputError(
+            f"the sound is truncated: its header promises {wanted} samples and {len(samples)} are there",
+            fix="Mend the file or blank the cell.",
+        )
+    return samples.T, rate
+
+
+def _from_array(cell):
+    if cell.ndim not in (1, 2) or (cell.ndim == 2 and cell.shape[0] > cell.shape[1]):
+        raise BadInputError(
+            f"an array of shape {cell.shape} came where samples of shape (T,) or (channels, T) were expected",
+            fix="Put the channels first, one sound a cell.",
+        )
+    if cell.dtype.kind == "f":
+        samples = cell.astype(np.float32, copy=False)
+    elif cell.dtype in (np.int16, np.int32):
+        samples = (cell / -float(np.iinfo(cell.dtype).min)).astype(np.float32)
+    elif cell.dtype == np.uint8:
+        samples = ((cell - 128.0) / 128.0).astype(np.float32)
+    else:
+        raise BadInputError(
+            f"an array of {cell.dtype} leaves open how loud its samples are",
+            fix="Give floats from -1 to 1, or PCM samples as int16, int32 or uint8.",
+        )
+    return np.atleast_2d(samples)
+
+
+def _crop(samples, length, position):
+    if length is None or samples.shape[-1] <= length:
+        return samples
+    start = (samples.shape[-1] - length) // 2 if position == "center" else 0
+    return samples[:, start : start + length]
+
+
+def _mix(samples):
+    if len(samples) == 1:
+        return samples[0]
+    mixed = samples.mean(axis=0)
+    power = np.square(samples, dtype=np.float64).mean() if samples.size else 0.0
+    if power > 0 and np.square(mixed, dtype=np.float64).mean() < _CANCELLED * power:
+        raise BadInputError(
+            "the channels cancel each other, so that their mean is silence",
+            fix="Flip the sign of one channel, keep one, or load with AudioLoader(mono=False).",
+        )
+    return mixed
+
+
+def _resample(samples, rate, sampling_rate):
+    length = math.ceil(samples.shape[-1] * sampling_rate / rate)
+    if length == 0:
+        return samples
+    resampled = soxr.resample(samples.T, rate, sampling_rate, quality="HQ").T
+    return _fit_length(resampled, length)
+
+
+def _fit_length(samples, length):
+    """Cut or zero-pad the end."""
+    missing = 0 if length is None else length - samples.shape[-1]
+    if missing > 0:
+        samples = np.pad(samples, [(0, 0)] * (samples.ndim - 1) + [(0, missing)])
+    elif missing < 0:
+        samples = samples[..., :length]
+    return np.ascontiguousarray(samples)
