@@ -5,6 +5,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "_foreign": ["Backbone", "ForeignNetwork", "make_backbone"],
         "_fused_network": ["FusedNetwork"],
         "_fusion": ["ConcatFusion", "PooledFusion", "make_fusion"],
         "_layers": ["ChannelDropout", "Dropout", "Projection", "Standardize", "perceptron"],

@@ -1,5 +1,7 @@
 """Small layers that the networks share."""
 
+import itertools
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -8,8 +10,8 @@ from torch.nn import functional as F
 class Standardize(nn.Module):
     """Subtract a mean and divide by a scale along the first axis of a cell.
 
-    The statistics are learned from training cells, ignore NaN, and are part of the weights. They are kept in float64 for
-    float64 cells, so that a column of large, close numbers does not lose its differences before they are taken.
+    The statistics are learned from training cells, ignore NaN, and are part of the weights. They are kept in float64
+    for float64 cells, so that a column of large, close numbers does not lose its differences before they are taken.
 
     Parameters
     ----------
@@ -146,6 +148,6 @@ def perceptron(sizes, dropout):
         The layers; the identity where there is no hidden one.
     """
     layers = []
-    for n_in, n_out in zip(sizes, sizes[1:], strict=False):
+    for n_in, n_out in itertools.pairwise(sizes):
         layers += [nn.Linear(n_in, n_out), nn.ReLU(), Dropout(dropout)]
     return nn.Sequential(*layers)

@@ -85,6 +85,7 @@ class ImageNetwork(nn.Module):
 
     def __init__(self, n_channels, widths, output_dim, dropout):
         super().__init__()
+        self.output_dim = output_dim
         self.standardize = Standardize(n_channels)
         self.trunk = ResidualTrunk(n_channels, widths)
         self.projection = Projection(2 * widths[-1], output_dim, dropout)

@@ -24,6 +24,7 @@ class SpectrogramNetwork(nn.Module):
 
     def __init__(self, n_bins, widths, output_dim, dropout):
         super().__init__()
+        self.output_dim = output_dim
         self.standardize = Standardize(n_bins)
         self.trunk = ResidualTrunk(1, widths)
         self.projection = Projection(2 * widths[-1], output_dim, dropout)
@@ -39,9 +40,7 @@ def _strip(n_in, n_out, kernel, along):
     """Build one convolution along frequency (2) or time (3), stride 2, with batch normalisation and ReLU."""
     sizes, stride = ((kernel, 1), (2, 1)) if along == 2 else ((1, kernel), (1, 2))
     padding = tuple((size - 1) // 2 for size in sizes)
-    return nn.Sequential(
-        nn.Conv2d(n_in, n_out, sizes, stride, padding, bias=False), nn.BatchNorm2d(n_out), nn.ReLU()
-    )
+    return nn.Sequential(nn.Conv2d(n_in, n_out, sizes, stride, padding, bias=False), nn.BatchNorm2d(n_out), nn.ReLU())
 
 
 class FourBranchNetwork(nn.Module):
@@ -65,6 +64,7 @@ class FourBranchNetwork(nn.Module):
 
     def __init__(self, n_bins, output_dim, dropout, kernels=(8, 16, 32, 64)):
         super().__init__()
+        self.output_dim = output_dim
         self.standardize = Standardize(n_bins)
         self.largest = max(kernels)
         self.branches = nn.ModuleList(

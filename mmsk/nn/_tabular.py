@@ -23,6 +23,7 @@ class TabularNetwork(nn.Module):
 
     def __init__(self, n_features, hidden_layer_sizes, output_dim, dropout):
         super().__init__()
+        self.output_dim = output_dim
         self.standardize = Standardize(n_features)
         sizes = (2 * n_features, *hidden_layer_sizes)
         self.hidden = perceptron(sizes, dropout)

@@ -14,7 +14,7 @@ class CharacterNetwork(nn.Module):
 
     Parameters
     ----------
-    codes : Tensor of shape (n_codes,), dtype int64
+    codes : ndarray of shape (n_codes,)
         Codes that have a vector of their own, ascending, padding (0) not among them. All others share the vector of
         unknown characters, which is zero.
     embedding_dim : int
@@ -31,7 +31,8 @@ class CharacterNetwork(nn.Module):
 
     def __init__(self, codes, embedding_dim, kernel_sizes, n_filters, output_dim, dropout):
         super().__init__()
-        self.register_buffer("codes", codes)
+        self.output_dim = output_dim
+        self.register_buffer("codes", torch.as_tensor(codes, dtype=torch.int64))
         self.embedding = nn.Embedding(len(codes) + 1, embedding_dim, padding_idx=0)
         self.character_dropout = ChannelDropout(dropout / 2)
         self.convolutions = nn.ModuleList(nn.Conv1d(embedding_dim, n_filters, size) for size in kernel_sizes)
@@ -44,7 +45,7 @@ class CharacterNetwork(nn.Module):
         positions = torch.arange(1, codes.shape[1] + 1, device=codes.device)
         used = max(1, int(((codes != 0) * positions).max()))
         codes = F.pad(codes[:, :used].long(), (1, self.widest))
-        place = torch.searchsorted(self.codes, codes).clamp_(max=len(self.codes) - 1)
+        place = torch.searchsorted(self.codes, codes).clamp_(0, max(0, len(self.codes) - 1))
         rows = torch.where(self.codes[place] == codes, place + 1, 0)
         x = self.character_dropout(self.embedding(rows).transpose(1, 2))
         return self.projection(torch.cat([F.relu(conv(x)).amax(2) for conv in self.convolutions], 1))

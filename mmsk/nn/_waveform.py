@@ -1,5 +1,7 @@
 """One-dimensional convolutions for raw sound and sensor series."""
 
+import itertools
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -31,6 +33,7 @@ class WaveformNetwork(nn.Module):
 
     def __init__(self, n_channels, n_samples, widths, kernel_size, output_dim, dropout):
         super().__init__()
+        self.output_dim = output_dim
         self.standardize = Standardize(n_channels)
         # A sensor series of a hundred steps must not be strided away as 16 000 samples of sound are.
         stride = max(1, min(kernel_size // 4, n_samples // 256))
@@ -42,7 +45,7 @@ class WaveformNetwork(nn.Module):
         )
         self.steps = nn.ModuleList(
             nn.Sequential(nn.Conv1d(n_in, n_out, 3, 1, 1, bias=False), nn.BatchNorm1d(n_out), nn.ReLU())
-            for n_in, n_out in zip(widths, widths[1:], strict=False)
+            for n_in, n_out in itertools.pairwise(widths)
         )
         self.projection = Projection(2 * widths[-1], output_dim, dropout)
 

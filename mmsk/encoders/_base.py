@@ -1,0 +1,123 @@
+"""What every encoder shares: one modality, trained alone or inside a fused network."""
+
+import numpy as np
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
+from sklearn.utils.multiclass import type_of_target
+
+from mmsk.columns import is_tensor_column
+from mmsk.exceptions import BadInputError
+from mmsk.net import NeuralEstimator
+from mmsk.net._constraints import TRAINING_CONSTRAINTS
+from mmsk.net._target import read_classes, read_values
+
+
+class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEstimator):
+    """Base of the encoders.
+
+    A subclass names the kinds of cells it reads in `_kinds` and builds its torch module in :meth:`build`.
+    """
+
+    _parameter_constraints: dict = TRAINING_CONSTRAINTS
+    _kinds: tuple = ()
+
+    def build(self, modality):
+        """Build the torch module for cells of a modality.
+
+        Parameters
+        ----------
+        modality : mmsk.net.Modality
+            What the cells look like.
+
+        Returns
+        -------
+        torch.nn.Module
+            Maps a tensor of cells to embeddings of shape (n_cells, output_dim), and has an attribute `output_dim`.
+        """
+        raise TypeError(f"{type(self).__name__} builds no network")
+
+    def _check_kind(self, modality):
+        if self._kinds and modality.kind not in self._kinds:
+            raise BadInputError(
+                f"{type(self).__name__} reads {' or '.join(self._kinds)} cells, modality {modality.key!r} holds "
+                f"{modality.kind} cells of shape {modality.shape}",
+                step=type(self).__name__,
+                column=modality.names[0],
+                fix="Choose the encoder that fits, or another loader.",
+            )
+
+    def _group(self, names, columns):
+        """Take all columns for one modality."""
+        cells = [i for i, column in enumerate(columns) if is_tensor_column(column)]
+        if cells and len(cells) < len(columns):
+            missing = sorted(set(range(len(columns))) - set(cells))
+            # Columns without any cell may belong here; numbers beside arrays do not.
+            cells += [i for i in missing if columns[i].dtype == object]
+        return {"cells": sorted(cells) if cells else list(range(len(columns)))}
+
+    def _encoder_for(self, modality):
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None):
+        """Train the encoder to tell `y` through a linear head, which is then set aside.
+
+        Parameters
+        ----------
+        X : DataFrame, ndarray or Series of shape (n_rows, n_columns)
+            Tensor columns of one modality, or plain numbers; several columns share the encoder.
+        y : array-like of shape (n_rows,) or (n_rows, n_targets)
+            Classes, or numbers for regression.
+        sample_weight : array-like of shape (n_rows,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        self
+            The trained encoder.
+        """
+        if y is None:
+            raise BadInputError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None",
+                fix="Encoders learn from a target.",
+            )
+        modalities, cells, numeric_dtype = self._read_fit(X)
+        step = type(self).__name__
+        if type_of_target(y).startswith("continuous"):
+            y, _ = read_values(y, step)
+            rows, weight = self._check_rows(X, y, sample_weight)
+            mean = np.average(y[rows], axis=0, weights=weight[rows])
+            scale = np.sqrt(np.average((y[rows] - mean) ** 2, axis=0, weights=weight[rows]))
+            target, task, n_outputs = (y - mean) / np.where(scale > 0, scale, 1.0), "regression", y.shape[1]
+        else:
+            classes, target = read_classes(y, step)
+            rows, weight = self._check_rows(X, target, sample_weight)
+            self.classes_ = classes
+            task, n_outputs = "classification", len(classes)
+        cells = [part.take(rows) for part in cells]
+        self._train(modalities, cells, numeric_dtype, target[rows], weight[rows], task, n_outputs)
+        self._n_features_out = self.net_.module_.dims[0]
+        return self
+
+    def transform(self, X):
+        """Embed rows.
+
+        Parameters
+        ----------
+        X : DataFrame, ndarray or Series of shape (n_rows, n_columns)
+            The columns that fit saw.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, output_dim)
+            The embeddings, averaged over the columns present; NaN in rows that lack all of them.
+        """
+        embedding, present = self._answer(self._read_predict(X), embed=True)
+        embedding[~present] = np.nan
+        return embedding
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.input_tags.allow_nan = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

@@ -1,0 +1,167 @@
+"""Any torch module as an encoder."""
+
+from mmsk import nn
+from mmsk.encoders._base import BaseEncoder
+from mmsk.exceptions import BadInputError
+from mmsk.net._constraints import SIZE
+
+_PREFIX = "module__"
+
+
+class ModuleEncoder(BaseEncoder):
+    """Encoder made of a `torch.nn.Module` of the user's.
+
+    Parameters
+    ----------
+    module : type or callable
+        Called with the ``module__`` parameters; gives a `torch.nn.Module` that maps a tensor of cells, one a row, to
+        a tensor of shape (n_cells, n_outputs). Cells arrive as floating-point numbers, codes as int64.
+    output_dim : int, default=None
+        Size of the embedding, reached through a linear layer; None takes the module's output as it is.
+    standardize : bool, default=True
+        Whether to standardise cells along their first axis with the statistics of the training cells.
+    max_epochs, batch_size : int, default=40, 64
+        Passes over the rows and rows a step, when trained alone.
+    lr, weight_decay : float, default=1e-3, 1e-2
+        Peak learning rate and decay of AdamW, when trained alone.
+    callbacks : list, default=None
+        skorch callbacks, when trained alone.
+    device : str, default="auto"
+        A GPU where there is one, or any torch device.
+    n_jobs : int, default=None
+        CPU threads; None is one, -1 is all.
+    random_state : int, RandomState instance or None, default=None
+        Seed of initial weights, order and dropout.
+    verbose : int, default=0
+        1 shows a progress bar.
+    **module_params : dict
+        Arguments of `module`, each prefixed with ``module__`` as in skorch; they can be searched over.
+
+    Attributes
+    ----------
+    net_ : skorch.NeuralNet
+        The trained net.
+    history_ : skorch.History
+        Losses and durations by epoch.
+    n_iter_ : int
+        Epochs trained.
+    classes_ : ndarray of shape (n_classes,)
+        Labels, if the target was one of classes.
+    n_features_in_ : int
+        Number of columns seen in fit.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, if they had any.
+
+    See Also
+    --------
+    ImageEncoder : A ready-made one for photos.
+
+    Notes
+    -----
+    The module must be importable where a pickled model is opened. Its random draws, at the start and while training,
+    come from `random_state` like all others.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import torch
+    >>> from mmsk import ModuleEncoder
+    >>> X = np.random.default_rng(0).normal(size=(8, 3))
+    >>> encoder = ModuleEncoder(torch.nn.Linear, module__in_features=3, module__out_features=5, max_epochs=1)
+    >>> encoder.fit(X, [0, 1] * 4).transform(X).shape
+    (8, 5)
+    """
+
+    _parameter_constraints: dict = {
+        **BaseEncoder._parameter_constraints,
+        "module": [callable],
+        "output_dim": [*SIZE, None],
+        "standardize": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        module,
+        *,
+        output_dim=None,
+        standardize=True,
+        max_epochs=40,
+        batch_size=64,
+        lr=1e-3,
+        weight_decay=1e-2,
+        callbacks=None,
+        device="auto",
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+        **module_params,
+    ):
+        self.module = module
+        self.output_dim = output_dim
+        self.standardize = standardize
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.callbacks = callbacks
+        self.device = device
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+        self._set_module_params(module_params)
+
+    def _set_module_params(self, params):
+        for name, value in params.items():
+            if not name.startswith(_PREFIX):
+                raise TypeError(
+                    f"ModuleEncoder got an unexpected argument {name!r}; the module's start with {_PREFIX!r}"
+                )
+            setattr(self, name, value)
+
+    def get_params(self, deep=True):
+        """Get parameters, those of the module included.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to include parameters of nested estimators.
+
+        Returns
+        -------
+        dict
+            Parameter names and values.
+        """
+        own = {name: value for name, value in vars(self).items() if name.startswith(_PREFIX)}
+        return super().get_params(deep=deep) | own
+
+    def set_params(self, **params):
+        """Set parameters, those of the module included.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameter names and values.
+
+        Returns
+        -------
+        self
+            The encoder.
+        """
+        self._set_module_params({name: value for name, value in params.items() if name.startswith(_PREFIX)})
+        super().set_params(**{name: value for name, value in params.items() if not name.startswith(_PREFIX)})
+        return self
+
+    def build(self, modality):
+        """Build the network; see `BaseEncoder.build`."""
+        arguments = {name[len(_PREFIX) :]: v for name, v in vars(self).items() if name.startswith(_PREFIX)}
+        try:
+            return nn.ForeignNetwork(
+                self.module(**arguments), modality.shape, modality.kind, self.output_dim, self.standardize
+            )
+        except (RuntimeError, TypeError, ValueError) as error:
+            raise BadInputError(
+                f"the module cannot take cells of shape {modality.shape} of modality {modality.key!r}: {error}",
+                step="ModuleEncoder",
+                column=modality.names[0],
+                fix="It must map (n_cells, *shape) to (n_cells, n_outputs).",
+            ) from error

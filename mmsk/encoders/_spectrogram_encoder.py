@@ -1,0 +1,120 @@
+"""Spectrograms and MFCC to embeddings."""
+
+from sklearn.utils._param_validation import StrOptions
+
+from mmsk import nn
+from mmsk.encoders._base import BaseEncoder
+from mmsk.net._constraints import PROBABILITY, SIZE, SIZES
+
+
+class SpectrogramEncoder(BaseEncoder):
+    """Convolutional network for spectrograms and MFCC, cells of shape (bins, frames).
+
+    Parameters
+    ----------
+    network : {"residual", "four_branch"}, default="residual"
+        A small residual network, or four branches that look through windows of 8, 16, 32 and 64 bins or frames.
+    widths : sequence of int, default=(32, 64, 128, 128)
+        Channels of the residual network's blocks.
+    output_dim : int, default=128
+        Size of the embedding.
+    dropout : float, default=0.2
+        Dropout before the embedding.
+    max_epochs, batch_size : int, default=40, 64
+        Passes over the rows and rows a step, when trained alone.
+    lr, weight_decay : float, default=1e-3, 1e-2
+        Peak learning rate and decay of AdamW, when trained alone.
+    callbacks : list, default=None
+        skorch callbacks, when trained alone.
+    device : str, default="auto"
+        A GPU where there is one, or any torch device.
+    n_jobs : int, default=None
+        CPU threads; None is one, -1 is all.
+    random_state : int, RandomState instance or None, default=None
+        Seed of initial weights, order and dropout.
+    verbose : int, default=0
+        1 shows a progress bar.
+
+    Attributes
+    ----------
+    net_ : skorch.NeuralNet
+        The trained net.
+    history_ : skorch.History
+        Losses and durations by epoch.
+    n_iter_ : int
+        Epochs trained.
+    classes_ : ndarray of shape (n_classes,)
+        Labels, if the target was one of classes.
+    n_features_in_ : int
+        Number of columns seen in fit.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, if they had any.
+
+    See Also
+    --------
+    mmsk.MelSpectrogram : Makes such cells of sound files.
+    mmsk.MFCC : Likewise.
+
+    Notes
+    -----
+    Each bin is standardised with the statistics of the training cells. Cells shorter than the longest of training are
+    filled with their own minimum.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mmsk import SpectrogramEncoder
+    >>> from mmsk.columns import make_column
+    >>> clips = make_column(np.random.default_rng(0).normal(size=(8, 20, 30)).astype("float32"))
+    >>> encoder = SpectrogramEncoder(output_dim=16, max_epochs=1, random_state=0)
+    >>> encoder.fit(clips, [0, 1] * 4).transform(clips).shape
+    (8, 16)
+    """
+
+    _parameter_constraints: dict = {
+        **BaseEncoder._parameter_constraints,
+        "network": [StrOptions({"residual", "four_branch"})],
+        "widths": SIZES,
+        "output_dim": SIZE,
+        "dropout": PROBABILITY,
+    }
+    _kinds = ("spectrogram", "series")
+
+    def __init__(
+        self,
+        network="residual",
+        *,
+        widths=(32, 64, 128, 128),
+        output_dim=128,
+        dropout=0.2,
+        max_epochs=40,
+        batch_size=64,
+        lr=1e-3,
+        weight_decay=1e-2,
+        callbacks=None,
+        device="auto",
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.network = network
+        self.widths = widths
+        self.output_dim = output_dim
+        self.dropout = dropout
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.callbacks = callbacks
+        self.device = device
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def build(self, modality):
+        """Build the network; see `BaseEncoder.build`."""
+        self._check_kind(modality)
+        n_bins = modality.shape[0]
+        if self.network == "four_branch":
+            return nn.FourBranchNetwork(n_bins, self.output_dim, self.dropout)
+        return nn.SpectrogramNetwork(n_bins, tuple(self.widths), self.output_dim, self.dropout)

@@ -1,0 +1,124 @@
+"""Sentences to embeddings."""
+
+from mmsk import nn
+from mmsk.encoders._base import BaseEncoder
+from mmsk.net._constraints import PROBABILITY, SIZE, SIZES
+
+
+class TextEncoder(BaseEncoder):
+    """Character convolutional network for sentences, cells of integer codes of shape (L,).
+
+    Parameters
+    ----------
+    embedding_dim : int, default=32
+        Size of a character's vector.
+    kernel_sizes : sequence of int, default=(3, 4, 5, 6)
+        Widths of the convolutions in characters.
+    n_filters : int, default=128
+        Filters of each width.
+    output_dim : int, default=128
+        Size of the embedding.
+    dropout : float, default=0.4
+        Dropout before the embedding, and of character vectors at half that rate.
+    max_epochs, batch_size : int, default=40, 64
+        Passes over the rows and rows a step, when trained alone.
+    lr, weight_decay : float, default=1e-3, 1e-2
+        Peak learning rate and decay of AdamW, when trained alone.
+    callbacks : list, default=None
+        skorch callbacks, when trained alone.
+    device : str, default="auto"
+        A GPU where there is one, or any torch device.
+    n_jobs : int, default=None
+        CPU threads; None is one, -1 is all.
+    random_state : int, RandomState instance or None, default=None
+        Seed of initial weights, order and dropout.
+    verbose : int, default=0
+        1 shows a progress bar.
+
+    Attributes
+    ----------
+    net_ : skorch.NeuralNet
+        The trained net.
+    history_ : skorch.History
+        Losses and durations by epoch.
+    n_iter_ : int
+        Epochs trained.
+    classes_ : ndarray of shape (n_classes,)
+        Labels, if the target was one of classes.
+    n_features_in_ : int
+        Number of columns seen in fit.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, if they had any.
+
+    See Also
+    --------
+    mmsk.CharEncoder : Makes codes of text.
+
+    Notes
+    -----
+    The maximum of each filter over the sentence is kept, so neither padding nor the place of a phrase matters.
+    Characters that training did not see share one vector, zero.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mmsk import CharEncoder, TextEncoder
+    >>> codes = CharEncoder(max_length=20).fit_transform([["a dog barks"], ["rain falls"]] * 4)
+    >>> TextEncoder(max_epochs=1, random_state=0).fit(codes, [0, 1] * 4).transform(codes).shape
+    (8, 128)
+    """
+
+    _parameter_constraints: dict = {
+        **BaseEncoder._parameter_constraints,
+        "embedding_dim": SIZE,
+        "kernel_sizes": SIZES,
+        "n_filters": SIZE,
+        "output_dim": SIZE,
+        "dropout": PROBABILITY,
+    }
+    _kinds = ("codes",)
+
+    def __init__(
+        self,
+        embedding_dim=32,
+        *,
+        kernel_sizes=(3, 4, 5, 6),
+        n_filters=128,
+        output_dim=128,
+        dropout=0.4,
+        max_epochs=40,
+        batch_size=64,
+        lr=1e-3,
+        weight_decay=1e-2,
+        callbacks=None,
+        device="auto",
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.embedding_dim = embedding_dim
+        self.kernel_sizes = kernel_sizes
+        self.n_filters = n_filters
+        self.output_dim = output_dim
+        self.dropout = dropout
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.callbacks = callbacks
+        self.device = device
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def build(self, modality):
+        """Build the network; see `BaseEncoder.build`."""
+        self._check_kind(modality)
+        return nn.CharacterNetwork(
+            modality.codes,
+            self.embedding_dim,
+            tuple(self.kernel_sizes),
+            self.n_filters,
+            self.output_dim,
+            self.dropout,
+        )

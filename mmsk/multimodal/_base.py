@@ -1,0 +1,135 @@
+"""What the classifier and the regressor share."""
+
+from warnings import warn
+
+import numpy as np
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils._repr_html.estimator import _VisualBlock
+from sklearn.utils.metaestimators import _BaseComposition
+
+from mmsk.columns import group_columns
+from mmsk.encoders import default_encoder
+from mmsk.exceptions import BadInputError, MissingModalityWarning
+from mmsk.net import NeuralEstimator
+from mmsk.net._constraints import PROBABILITY, SIZES, TRAINING_CONSTRAINTS, one_of
+
+
+class BaseMultiModal(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEstimator, _BaseComposition):
+    """Base of the fused estimators: modalities, encoders and the parameters of the network."""
+
+    _parameter_constraints: dict = {
+        **TRAINING_CONSTRAINTS,
+        "encoders": [list, *one_of("auto")],
+        "fusion": one_of("concat", "sum", "mean", "max"),
+        "hidden_layer_sizes": SIZES,
+        "dropout": PROBABILITY,
+        "modality_dropout": PROBABILITY,
+        "missing": one_of("zero", "token"),
+        "auxiliary_loss": TRAINING_CONSTRAINTS["weight_decay"],
+        "warm_start": ["boolean"],
+    }
+
+    def get_params(self, deep=True):
+        """Get parameters, those of the named encoders included.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to include the encoders and their parameters, as ``<modality>`` and ``<modality>__<parameter>``.
+
+        Returns
+        -------
+        dict
+            Parameter names and values.
+        """
+        return self._get_params("encoders", deep=deep)
+
+    def set_params(self, **params):
+        """Set parameters, an encoder by its modality's name included.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameter names and values.
+
+        Returns
+        -------
+        self
+            The estimator.
+        """
+        return self._set_params("encoders", **params)
+
+    def transform(self, X):
+        """Embed rows in the space the head reads.
+
+        Parameters
+        ----------
+        X : DataFrame or ndarray of shape (n_rows, n_columns)
+            The columns that fit saw.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_embedding)
+            The fused embedding; zero, or made of learned vectors only, in rows without any modality.
+        """
+        embedding, _ = self._answer(self._read_predict(X), embed=True)
+        return embedding
+
+    # --------------------------------------------------------------------------- what NeuralEstimator asks for
+    def _named_encoders(self):
+        return [] if isinstance(self.encoders, str) else list(self.encoders)
+
+    def _group(self, names, columns):
+        named = self._named_encoders()
+        keys = [key for key, _ in named]
+        self._validate_names(keys)
+        groups = group_columns(names, columns, keys)
+        unknown = [key for key in keys if key not in groups]
+        if unknown:
+            raise BadInputError(
+                f"encoders names modality {unknown[0]!r}, which X does not have; it has {', '.join(groups)}",
+                step=type(self).__name__,
+                fix="A modality is the part of a column name before '__', or the name of a tensor column; numeric "
+                "columns together are 'table'.",
+            )
+        return groups
+
+    def _encoder_for(self, modality):
+        named = dict(self._named_encoders())
+        return named[modality.key] if modality.key in named else default_encoder(modality)
+
+    def _network_arguments(self):
+        return {
+            "fusion": self.fusion,
+            "hidden_layer_sizes": tuple(self.hidden_layer_sizes),
+            "dropout": self.dropout,
+            "missing": self.missing,
+            "modality_dropout": self.modality_dropout,
+        }
+
+    def _after_training(self):
+        self._n_features_out = self.net_.module_.fusion.output_dim
+        self.modalities_ = {m.key: [str(name) for name in m.names] for m in self._plan.modalities}
+        self.encoders_ = list(zip(self.modalities_, self._encoders, strict=True))
+
+    def _warn_absent(self, present, answer):
+        rows = np.flatnonzero(~present)
+        warn(
+            f"{type(self).__name__}: {len(rows)} rows have no modality at all, the first is row {rows[0]}; they are "
+            f"answered with {answer}.",
+            MissingModalityWarning,
+            stacklevel=3,
+        )
+
+    def _sk_visual_block_(self):
+        named = self._named_encoders()
+        if not named:
+            return _VisualBlock("single", self)
+        return _VisualBlock("parallel", [encoder for _, encoder in named], names=[key for key, _ in named])
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.target_tags.required = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

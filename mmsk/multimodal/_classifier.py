@@ -1,0 +1,332 @@
+"""Classifier over several modalities."""
+
+import numpy as np
+from scipy.special import log_softmax, softmax
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.class_weight import compute_class_weight
+
+from mmsk.exceptions import BadInputError
+from mmsk.multimodal._base import BaseMultiModal
+from mmsk.net._target import read_classes
+
+
+class MultiModalClassifier(ClassifierMixin, BaseMultiModal):
+    """Classify rows that hold photos, sounds, sentences and numbers, some of them missing.
+
+    One encoder a modality turns cells into embeddings, a fusion joins those that a row has, a head answers; all are
+    trained together. Encoders run only on rows that have their modality, and several columns of one modality share its
+    encoder, their embeddings averaged.
+
+    Parameters
+    ----------
+    encoders : "auto" or list of (modality, encoder), default="auto"
+        Encoders by modality; ``set_params(image__dropout=0.1)`` reaches into them. Modalities that are not listed get
+        the default for their cells: `ImageEncoder`, `SpectrogramEncoder`, `WaveformEncoder`, `TextEncoder` or
+        `TabularEncoder`. Training parameters of these encoders are not used; those below are.
+    fusion : {"concat", "sum", "mean", "max"}, default="concat"
+        How the embeddings present in a row become one vector.
+    hidden_layer_sizes : sequence of int, default=(128,)
+        Hidden layers of the head.
+    dropout : float, default=0.0
+        Dropout in the head.
+    modality_dropout : float, default=0.0
+        Probability that training hides a present modality of a row from the fusion; one always stays.
+    missing : {"zero", "token"}, default="zero"
+        What stands for an absent modality: zeros, or a learned vector a modality.
+    auxiliary_loss : float, default=0.3
+        Weight of the loss of a linear head a modality, which keeps every encoder learning. Without effect if there is
+        one modality only.
+    optimizer : {"adamw", "adam", "sgd"} or type, default="adamw"
+        Optimiser, or a `torch.optim.Optimizer` subclass.
+    lr : float, default=1e-3
+        Peak learning rate.
+    weight_decay : float, default=1e-2
+        Weight decay of the optimiser.
+    schedule : {"cosine", "constant"}, default="cosine"
+        Course of the learning rate: a rise over the first tenth of all steps and half a cosine to zero, or none.
+    batch_size : int, default=64
+        Most rows a step; batches of one epoch have nearly equal sizes.
+    max_epochs : int, default=40
+        Passes over the rows.
+    validation_fraction : float, default=None
+        Share of the rows held out to compute ``valid_loss``; None holds out none, or 0.1 with `early_stopping`.
+    early_stopping : bool, default=False
+        Whether to stop when ``valid_loss`` has not improved for `n_iter_no_change` epochs, and restore the best
+        weights.
+    n_iter_no_change : int, default=10
+        Patience of `early_stopping`, in epochs.
+    callbacks : list, default=None
+        skorch callbacks, as `skorch.NeuralNet` takes them; copied before use.
+    warm_start : bool, default=False
+        Whether another fit goes on from the weights there are.
+    device : str, default="auto"
+        A GPU where there is one, or any torch device. A model trained on a GPU opens on a machine without.
+    precision : {"auto", "float32", "float64", "bfloat16"}, default="auto"
+        What to compute in. ``"auto"`` is float64 for a float64 table on a CPU, bfloat16 products with float32 weights
+        while training on a GPU that has them, float32 otherwise.
+    n_jobs : int, default=None
+        CPU threads; None is one, -1 is all. Another number of threads changes the last bits of a result.
+    random_state : int, RandomState instance or None, default=None
+        Seed of initial weights, order of rows and dropout; torch's and numpy's global state are not touched.
+    verbose : int, default=0
+        1 shows a progress bar.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes, as scikit-learn's classifiers take them.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels.
+    class_prior_ : ndarray of shape (n_classes,)
+        Weighted class frequencies of training, which rows without any modality get.
+    modalities_ : dict of str to list of str
+        Columns of each modality.
+    encoders_ : list of (modality, encoder)
+        The encoders used.
+    net_ : skorch.NeuralNet
+        The trained net; ``net_.module_`` is the network.
+    history_ : skorch.History
+        Losses and durations by epoch.
+    n_iter_ : int
+        Epochs trained.
+    n_features_in_ : int
+        Number of columns seen in fit.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, if they had any.
+
+    See Also
+    --------
+    MultiModalRegressor : The same for numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from mmsk import MultiModalClassifier
+    >>> from mmsk.columns import make_column
+    >>> photos = np.zeros((20, 3, 8, 8), dtype=np.uint8)
+    >>> photos[::2] = 200
+    >>> X = pd.DataFrame({"image__photo": make_column(photos), "age": np.arange(20.0)})
+    >>> X.loc[3, "image__photo"] = None
+    >>> y = ["light", "dark"] * 10
+    >>> model = MultiModalClassifier(max_epochs=10, random_state=0).fit(X, y)
+    >>> model.modalities_
+    {'image': ['image__photo'], 'table': ['age']}
+    >>> model.predict(X[:3]).tolist()
+    ['light', 'dark', 'light']
+    """
+
+    _parameter_constraints: dict = {
+        **BaseMultiModal._parameter_constraints,
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
+
+    def __init__(
+        self,
+        encoders="auto",
+        *,
+        fusion="concat",
+        hidden_layer_sizes=(128,),
+        dropout=0.0,
+        modality_dropout=0.0,
+        missing="zero",
+        auxiliary_loss=0.3,
+        optimizer="adamw",
+        lr=1e-3,
+        weight_decay=1e-2,
+        schedule="cosine",
+        batch_size=64,
+        max_epochs=40,
+        validation_fraction=None,
+        early_stopping=False,
+        n_iter_no_change=10,
+        callbacks=None,
+        warm_start=False,
+        device="auto",
+        precision="auto",
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+        class_weight=None,
+    ):
+        self.encoders = encoders
+        self.fusion = fusion
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.dropout = dropout
+        self.modality_dropout = modality_dropout
+        self.missing = missing
+        self.auxiliary_loss = auxiliary_loss
+        self.optimizer = optimizer
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.schedule = schedule
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.validation_fraction = validation_fraction
+        self.early_stopping = early_stopping
+        self.n_iter_no_change = n_iter_no_change
+        self.callbacks = callbacks
+        self.warm_start = warm_start
+        self.device = device
+        self.precision = precision
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+        self.class_weight = class_weight
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, sample_weight=None):
+        """Train the network.
+
+        Parameters
+        ----------
+        X : DataFrame or ndarray of shape (n_rows, n_columns)
+            Tensor columns and numeric columns, as a `ColumnTransformer` of loaders gives them; or plain numbers.
+        y : array-like of shape (n_rows,)
+            Class labels.
+        sample_weight : array-like of shape (n_rows,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        self
+            The trained classifier.
+
+        Raises
+        ------
+        BadInputError
+            If the input cannot be learned from; the message says where it stands and what to do.
+        """
+        return self._fit(X, y, sample_weight, keep=self.warm_start and hasattr(self, "net_"))
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Train one more epoch, at a constant learning rate.
+
+        Parameters
+        ----------
+        X : DataFrame or ndarray of shape (n_rows, n_columns)
+            Rows with the columns of the first call.
+        y : array-like of shape (n_rows,)
+            Class labels.
+        classes : array-like of shape (n_classes,), default=None
+            All labels that will come; needed in the first call if `y` lacks some.
+        sample_weight : array-like of shape (n_rows,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        self
+            The classifier.
+        """
+        return self._fit(X, y, sample_weight, keep=hasattr(self, "net_"), classes=classes, epochs=1)
+
+    def _fit(self, X, y, sample_weight, keep, classes=None, epochs=None):
+        step = type(self).__name__
+        if y is None:
+            raise BadInputError("requires y to be passed, but the target y is None", step=step)
+        modalities, cells, numeric_dtype = self._read_again(X) if keep else self._read_fit(X)
+        labels, numbers = read_classes(y, step)
+        known = self.classes_ if keep else labels if classes is None else np.unique(classes)
+        new = np.setdiff1d(labels, known)
+        if len(new):
+            raise BadInputError(
+                f"y has class {new[0]!r}, which is not among the known classes {known.tolist()}",
+                step=step,
+                row=int(np.flatnonzero(np.asarray(y) == new[0])[0]),
+                fix="Name all classes in the first call of partial_fit, or fit with warm_start=False.",
+            )
+        target = np.searchsorted(known, labels)[numbers]
+        rows, weight = self._check_rows(X, target, sample_weight, self._class_weights(known, target))
+        self.classes_ = known
+        target, weight = target[rows], weight[rows]
+        if not keep:
+            self.class_prior_ = np.bincount(target, weight, minlength=len(known)) / weight.sum()
+        cells = [part.take(rows) for part in cells]
+        self._train(
+            modalities, cells, numeric_dtype, target, weight, "classification", len(known), keep=keep, epochs=epochs
+        )
+        self._after_training()
+        return self
+
+    def _class_weights(self, classes, target):
+        if self.class_weight is None:
+            return None
+        return lambda weight: compute_class_weight(
+            self.class_weight if self.class_weight == "balanced" else dict(self.class_weight),
+            classes=classes,
+            y=classes[target],
+            sample_weight=weight,
+        )[target]
+
+    def _logits(self, X):
+        columns = self._read_predict(X)
+        logits, present = self._answer(columns)
+        if not present.all():
+            self._warn_absent(present, "the class frequencies of training")
+            with np.errstate(divide="ignore"):
+                logits[~present] = np.log(self.class_prior_)
+        return logits
+
+    def predict(self, X):
+        """Predict class labels.
+
+        Parameters
+        ----------
+        X : DataFrame or ndarray of shape (n_rows, n_columns)
+            The columns that fit saw; any modality of any row may be missing.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,)
+            Labels.
+        """
+        logits = self._logits(X)  # first: it tells when the classifier is not fitted
+        return self.classes_[logits.argmax(axis=1)]
+
+    def predict_proba(self, X):
+        """Predict class probabilities.
+
+        Parameters
+        ----------
+        X : DataFrame or ndarray of shape (n_rows, n_columns)
+            The columns that fit saw.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_classes)
+            Probabilities in the order of `classes_`. Rows without any modality get `class_prior_`.
+        """
+        return softmax(self._logits(X), axis=1)
+
+    def predict_log_proba(self, X):
+        """Predict logarithms of class probabilities.
+
+        Parameters
+        ----------
+        X : DataFrame or ndarray of shape (n_rows, n_columns)
+            The columns that fit saw.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_classes)
+            Log-probabilities.
+        """
+        return log_softmax(self._logits(X), axis=1)
+
+    def decision_function(self, X):
+        """Compute the network's outputs before they become probabilities.
+
+        Parameters
+        ----------
+        X : DataFrame or ndarray of shape (n_rows, n_columns)
+            The columns that fit saw.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,) or (n_rows, n_classes)
+            Logits; for two classes, the second's less the first's.
+        """
+        logits = self._logits(X)
+        return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits

@@ -1,0 +1,248 @@
+"""Regressor over several modalities."""
+
+import numpy as np
+from sklearn.base import RegressorMixin, _fit_context
+
+from mmsk.exceptions import BadInputError
+from mmsk.multimodal._base import BaseMultiModal
+from mmsk.net._target import read_values
+
+
+class MultiModalRegressor(RegressorMixin, BaseMultiModal):
+    """Predict numbers from rows that hold photos, sounds, sentences and numbers, some of them missing.
+
+    The same network as `MultiModalClassifier`, trained on squared error of standardised targets.
+
+    Parameters
+    ----------
+    encoders : "auto" or list of (modality, encoder), default="auto"
+        Encoders by modality; ``set_params(image__dropout=0.1)`` reaches into them. Modalities that are not listed get
+        the default for their cells: `ImageEncoder`, `SpectrogramEncoder`, `WaveformEncoder`, `TextEncoder` or
+        `TabularEncoder`. Training parameters of these encoders are not used; those below are.
+    fusion : {"concat", "sum", "mean", "max"}, default="concat"
+        How the embeddings present in a row become one vector.
+    hidden_layer_sizes : sequence of int, default=(128,)
+        Hidden layers of the head.
+    dropout : float, default=0.0
+        Dropout in the head.
+    modality_dropout : float, default=0.0
+        Probability that training hides a present modality of a row from the fusion; one always stays.
+    missing : {"zero", "token"}, default="zero"
+        What stands for an absent modality: zeros, or a learned vector a modality.
+    auxiliary_loss : float, default=0.3
+        Weight of the loss of a linear head a modality, which keeps every encoder learning. Without effect if there is
+        one modality only.
+    optimizer : {"adamw", "adam", "sgd"} or type, default="adamw"
+        Optimiser, or a `torch.optim.Optimizer` subclass.
+    lr : float, default=1e-3
+        Peak learning rate.
+    weight_decay : float, default=1e-2
+        Weight decay of the optimiser.
+    schedule : {"cosine", "constant"}, default="cosine"
+        Course of the learning rate: a rise over the first tenth of all steps and half a cosine to zero, or none.
+    batch_size : int, default=64
+        Most rows a step; batches of one epoch have nearly equal sizes.
+    max_epochs : int, default=40
+        Passes over the rows.
+    validation_fraction : float, default=None
+        Share of the rows held out to compute ``valid_loss``; None holds out none, or 0.1 with `early_stopping`.
+    early_stopping : bool, default=False
+        Whether to stop when ``valid_loss`` has not improved for `n_iter_no_change` epochs, and restore the best
+        weights.
+    n_iter_no_change : int, default=10
+        Patience of `early_stopping`, in epochs.
+    callbacks : list, default=None
+        skorch callbacks, as `skorch.NeuralNet` takes them; copied before use.
+    warm_start : bool, default=False
+        Whether another fit goes on from the weights there are.
+    device : str, default="auto"
+        A GPU where there is one, or any torch device. A model trained on a GPU opens on a machine without.
+    precision : {"auto", "float32", "float64", "bfloat16"}, default="auto"
+        What to compute in. ``"auto"`` is float64 for a float64 table on a CPU, bfloat16 products with float32 weights
+        while training on a GPU that has them, float32 otherwise.
+    n_jobs : int, default=None
+        CPU threads; None is one, -1 is all. Another number of threads changes the last bits of a result.
+    random_state : int, RandomState instance or None, default=None
+        Seed of initial weights, order of rows and dropout; torch's and numpy's global state are not touched.
+    verbose : int, default=0
+        1 shows a progress bar.
+
+    Attributes
+    ----------
+    target_mean_, target_scale_ : ndarray of shape (n_targets,)
+        Weighted mean and standard deviation of the training targets.
+    modalities_ : dict of str to list of str
+        Columns of each modality.
+    encoders_ : list of (modality, encoder)
+        The encoders used.
+    net_ : skorch.NeuralNet
+        The trained net; ``net_.module_`` is the network.
+    history_ : skorch.History
+        Losses and durations by epoch.
+    n_iter_ : int
+        Epochs trained.
+    n_features_in_ : int
+        Number of columns seen in fit.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, if they had any.
+
+    See Also
+    --------
+    MultiModalClassifier : The same for classes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mmsk import MultiModalRegressor
+    >>> X = np.linspace(-1, 1, 40)[:, None]
+    >>> model = MultiModalRegressor(max_epochs=200, lr=1e-2, random_state=0).fit(X, 3 * X[:, 0])
+    >>> bool(model.score(X, 3 * X[:, 0]) > 0.9)
+    True
+    """
+
+    def __init__(
+        self,
+        encoders="auto",
+        *,
+        fusion="concat",
+        hidden_layer_sizes=(128,),
+        dropout=0.0,
+        modality_dropout=0.0,
+        missing="zero",
+        auxiliary_loss=0.3,
+        optimizer="adamw",
+        lr=1e-3,
+        weight_decay=1e-2,
+        schedule="cosine",
+        batch_size=64,
+        max_epochs=40,
+        validation_fraction=None,
+        early_stopping=False,
+        n_iter_no_change=10,
+        callbacks=None,
+        warm_start=False,
+        device="auto",
+        precision="auto",
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.encoders = encoders
+        self.fusion = fusion
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.dropout = dropout
+        self.modality_dropout = modality_dropout
+        self.missing = missing
+        self.auxiliary_loss = auxiliary_loss
+        self.optimizer = optimizer
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.schedule = schedule
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.validation_fraction = validation_fraction
+        self.early_stopping = early_stopping
+        self.n_iter_no_change = n_iter_no_change
+        self.callbacks = callbacks
+        self.warm_start = warm_start
+        self.device = device
+        self.precision = precision
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, sample_weight=None):
+        """Train the network.
+
+        Parameters
+        ----------
+        X : DataFrame or ndarray of shape (n_rows, n_columns)
+            Tensor columns and numeric columns, as a `ColumnTransformer` of loaders gives them; or plain numbers.
+        y : array-like of shape (n_rows,) or (n_rows, n_targets)
+            Numbers.
+        sample_weight : array-like of shape (n_rows,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        self
+            The trained regressor.
+
+        Raises
+        ------
+        BadInputError
+            If the input cannot be learned from; the message says where it stands and what to do.
+        """
+        return self._fit(X, y, sample_weight, keep=self.warm_start and hasattr(self, "net_"))
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def partial_fit(self, X, y, sample_weight=None):
+        """Train one more epoch, at a constant learning rate.
+
+        Parameters
+        ----------
+        X : DataFrame or ndarray of shape (n_rows, n_columns)
+            Rows with the columns of the first call.
+        y : array-like of shape (n_rows,) or (n_rows, n_targets)
+            Numbers; the first call sets their scale.
+        sample_weight : array-like of shape (n_rows,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        self
+            The regressor.
+        """
+        return self._fit(X, y, sample_weight, keep=hasattr(self, "net_"), epochs=1)
+
+    def _fit(self, X, y, sample_weight, keep, epochs=None):
+        step = type(self).__name__
+        if y is None:
+            raise BadInputError("requires y to be passed, but the target y is None", step=step)
+        modalities, cells, numeric_dtype = self._read_again(X) if keep else self._read_fit(X)
+        values, one_dimensional = read_values(y, step)
+        rows, weight = self._check_rows(X, values, sample_weight)
+        values, weight = values[rows], weight[rows]
+        if not keep:
+            self._one_dimensional = one_dimensional
+            self.target_mean_ = np.average(values, axis=0, weights=weight)
+            scale = np.sqrt(np.average((values - self.target_mean_) ** 2, axis=0, weights=weight))
+            self.target_scale_ = np.where(scale > 0, scale, 1.0)
+        elif values.shape[1] != len(self.target_mean_):
+            raise BadInputError(
+                f"y has {values.shape[1]} targets, the first fit had {len(self.target_mean_)}", step=step
+            )
+        target = (values - self.target_mean_) / self.target_scale_
+        cells = [part.take(rows) for part in cells]
+        self._train(
+            modalities, cells, numeric_dtype, target, weight, "regression", target.shape[1], keep=keep, epochs=epochs
+        )
+        self._after_training()
+        return self
+
+    def predict(self, X):
+        """Predict targets.
+
+        Parameters
+        ----------
+        X : DataFrame or ndarray of shape (n_rows, n_columns)
+            The columns that fit saw; any modality of any row may be missing.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,) or (n_rows, n_targets)
+            Predictions; rows without any modality get the mean of training.
+        """
+        columns = self._read_predict(X)
+        outputs, present = self._answer(columns)
+        if not present.all():
+            self._warn_absent(present, "the mean target of training")
+            outputs[~present] = 0.0
+        values = outputs * self.target_scale_ + self.target_mean_
+        return values[:, 0] if self._one_dimensional else values
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

@@ -1,0 +1,26 @@
+"""The only room that knows skorch: nets, batches, devices, randomness. Names are imported when they are used."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "_batches": ["Batches", "RowSubset", "Rows"],
+        "_device": ["cpu_threads", "resolve_device", "resolve_precision"],
+        "_estimator": ["NeuralEstimator"],
+        "_modality": ["Cells", "Modality", "collect", "describe"],
+        "_progress": ["EpochBar"],
+        "_random": ["RandomFrom", "give_generator", "make_generators"],
+        "_skorch": ["FusedNet"],
+        "_training": [
+            "Plan",
+            "build_net",
+            "build_network",
+            "learn_statistics",
+            "outputs",
+            "train",
+            "weights_from_numpy",
+            "weights_to_numpy",
+        ],
+    },
+)

@@ -1,0 +1,229 @@
+"""What the neural estimators share: reading tables, training, predicting, and pickling without torch."""
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_sample_weight, check_consistent_length, check_is_fitted
+
+from mmsk import net
+from mmsk.exceptions import BadInputError
+from mmsk.net._modality import collect, describe
+from mmsk.net._reading import read_columns
+
+# Rows whose cells are brought into a block at a time when predicting: bounds memory, changes no result.
+_PREDICT_ROWS = 256
+
+
+class NeuralEstimator(BaseEstimator):
+    """Base of every estimator that trains a network.
+
+    A subclass says which columns make which modality, which encoder reads it, and what is learned; this class reads,
+    trains, predicts and pickles.
+    """
+
+    # Training parameters that not every subclass offers.
+    _default_settings = {
+        "optimizer": "adamw",
+        "lr": 1e-3,
+        "weight_decay": 1e-2,
+        "schedule": "cosine",
+        "batch_size": 64,
+        "max_epochs": 40,
+        "auxiliary_loss": 0.0,
+        "validation_fraction": None,
+        "early_stopping": False,
+        "n_iter_no_change": 10,
+        "callbacks": None,
+        "device": "auto",
+        "precision": "auto",
+        "n_jobs": None,
+        "random_state": None,
+        "verbose": 0,
+    }
+
+    def _settings(self):
+        return {name: getattr(self, name, default) for name, default in self._default_settings.items()}
+
+    # ------------------------------------------------------------------------------------------------ subclasses
+    def _group(self, names, columns):
+        """Map columns to modalities; dict of str to list of int."""
+        raise TypeError(f"{type(self).__name__} does not say which columns make a modality")
+
+    def _encoder_for(self, modality):
+        """Choose the encoder of a modality; an unfitted estimator."""
+        raise TypeError(f"{type(self).__name__} does not say which encoder reads a modality")
+
+    def _network_arguments(self):
+        """Further arguments of `FusedNetwork`."""
+        return {}
+
+    # --------------------------------------------------------------------------------------------------- fitting
+    def _read_fit(self, X):
+        names, columns, numeric_dtype = read_columns(self, X, reset=True)
+        self._plain_numbers = numeric_dtype is not None
+        step = type(self).__name__
+        modalities = tuple(
+            describe(key, positions, names, columns, step) for key, positions in self._group(names, columns).items()
+        )
+        cells = [collect(modality, columns, step) for modality in modalities]
+        for modality, part in zip(modalities, cells, strict=True):
+            if len(part.block) == 0:
+                raise BadInputError(
+                    f"modality {modality.key!r} is missing from every training row",
+                    step=step,
+                    column=modality.names[0],
+                    fix="Drop its columns, or give at least one row that has it.",
+                )
+        return modalities, cells, numeric_dtype
+
+    def _read_again(self, X):
+        """Read rows for further training of the network there is."""
+        columns = self._read_predict(X)
+        modalities = self._plan.modalities
+        return modalities, [collect(modality, columns, type(self).__name__) for modality in modalities], None
+
+    def _read_predict(self, X):
+        check_is_fitted(self)
+        _, columns, _ = read_columns(self, X, reset=False)
+        return columns
+
+    def _check_rows(self, X, y, sample_weight, class_weight=None):
+        """Check weights and drop rows of weight zero; returns (kept rows, weights)."""
+        try:
+            check_consistent_length(X, y)
+            weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True, copy=True)
+        except ValueError as error:
+            raise BadInputError(str(error), step=type(self).__name__) from error
+        if class_weight is not None:
+            weight *= class_weight(weight)
+        rows = np.flatnonzero(weight > 0)
+        if len(rows) == 0:
+            raise BadInputError("every sample_weight is zero", step=type(self).__name__)
+        return rows, weight
+
+    def _train(self, modalities, cells, numeric_dtype, target, weight, task, n_outputs, *, keep=False, epochs=None):
+        """Train on the rows of positive weight; with `keep`, go on from the weights there are."""
+        settings = self._settings()
+        device = net.resolve_device(settings["device"])
+        dtype, mixed = net.resolve_precision(settings["precision"], device, numeric_dtype == "float64")
+        if dtype == "float32":
+            self._check_float32(modalities, cells)
+        with net.cpu_threads(settings["n_jobs"]):
+            if not keep:
+                self._seed = int(check_random_state(settings["random_state"]).randint(2**31 - 1))
+                self.n_iter_ = 0
+                auxiliary = settings["auxiliary_loss"] > 0 and len(modalities) > 1
+                arguments = self._network_arguments() | {"auxiliary": auxiliary}
+                self._plan = net.Plan(modalities, task, n_outputs, dtype, arguments)
+                self._encoders = [clone(self._encoder_for(modality)) for modality in modalities]
+                generator = net.make_generators(self._seed, device, ("weights",))["weights"]
+                network = net.build_network(self._plan, self._encoders, generator)
+                net.learn_statistics(network, self._plan, cells, weight)
+                self._build_net(network, mixed)
+            # Single epochs have no course of the learning rate to follow.
+            self.net_.schedule = settings["schedule"] if epochs is None else "constant"
+            net.train(
+                self.net_,
+                self._plan,
+                cells,
+                target,
+                weight,
+                self._held_out(target, task, settings),
+                [self._seed, self.n_iter_],
+                settings["max_epochs"] if epochs is None else epochs,
+            )
+        self.history_ = self.net_.history
+        self.n_iter_ = len(self.history_)
+        return self
+
+    def _build_net(self, network, mixed):
+        settings = self._settings() | {"mixed": mixed, "step": type(self).__name__}
+        device = net.resolve_device(settings["device"])
+        self.net_ = net.build_net(network, self._plan, settings, device)
+
+    def _held_out(self, target, task, settings):
+        fraction = settings["validation_fraction"]
+        if fraction is None:
+            if not settings["early_stopping"]:
+                return None
+            fraction = 0.1
+        try:
+            _, rows = train_test_split(
+                np.arange(len(target)),
+                test_size=fraction,
+                stratify=target if task == "classification" else None,
+                random_state=self._seed,
+            )
+        except ValueError as error:
+            counts = np.bincount(target) if task == "classification" else np.array([])
+            alone = np.flatnonzero(counts == 1)
+            if len(alone):
+                raise BadInputError(
+                    f"class {self.classes_[alone[0]]!r} has one row, which cannot be both trained on and held out "
+                    "for validation",
+                    step=type(self).__name__,
+                    row=int(np.flatnonzero(target == alone[0])[0]),
+                    fix="Add rows of that class, or train without early_stopping and validation_fraction.",
+                ) from error
+            raise BadInputError(str(error), step=type(self).__name__, fix="Change validation_fraction.") from error
+        return np.sort(rows)
+
+    def _check_float32(self, modalities, cells, first_row=0):
+        largest = np.finfo(np.float32).max
+        for modality, part in zip(modalities, cells, strict=True):
+            if modality.kind != "table" or not len(part.block):
+                continue
+            bad = np.argwhere(np.abs(part.block) > largest)
+            if len(bad):
+                slot, column = bad[0]
+                raise BadInputError(
+                    "the number is too large for float32, in which this network computes",
+                    step=type(self).__name__,
+                    row=first_row + int(np.flatnonzero(part.slots[:, 0] == slot)[0]),
+                    column=modality.names[column],
+                    value=float(part.block[slot, column]),
+                    fix="Rescale the column, for instance with StandardScaler.",
+                )
+
+    # ------------------------------------------------------------------------------------------------ predicting
+    def _answer(self, columns, embed=False):
+        """Run the net on all rows; returns (outputs, rows that have at least one modality)."""
+        step = type(self).__name__
+        n_rows = len(columns[0])
+        size = max(1, min(_PREDICT_ROWS, n_rows))
+        results, presence = [], []
+        with net.cpu_threads(self._settings()["n_jobs"]):
+            for start in range(0, n_rows, size):
+                part = [column[start : start + size] for column in columns]
+                cells = [collect(modality, part, step, start) for modality in self._plan.modalities]
+                if self._plan.dtype == "float32":
+                    self._check_float32(self._plan.modalities, cells, start)
+                results.append(net.outputs(self.net_, cells, embed))
+                presence.append(np.any([c.presence for c in cells], axis=0))
+        return np.concatenate(results), np.concatenate(presence)
+
+    # ------------------------------------------------------------------------------------------------- pickling
+    def __getstate__(self):
+        state = dict(super().__getstate__())
+        trained = state.pop("net_", None)
+        if trained is not None:
+            state["_weights"] = net.weights_to_numpy(trained.module_)
+            state["_mixed"] = trained.mixed
+            state["history_"] = [dict(row) for row in self.history_]
+        return state
+
+    def __setstate__(self, state):
+        state = dict(state)
+        weights = state.pop("_weights", None)
+        mixed = state.pop("_mixed", False)
+        super().__setstate__(state)
+        if weights is None:
+            return
+        # The net is rebuilt on whatever device there is; the parameter keeps what the user set.
+        generator = net.make_generators(0, "cpu", ("weights",))["weights"]
+        network = net.build_network(self._plan, self._encoders, generator)
+        net.weights_from_numpy(network, weights)
+        self._build_net(network, mixed)
+        self.net_.history.extend(self.history_)
+        self.history_ = self.net_.history

@@ -1,0 +1,196 @@
+"""The skorch net behind the estimators: skorch's parts and events around a short inner loop."""
+
+import contextlib
+import math
+
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import Callback, PassthroughScoring
+
+from mmsk.exceptions import BadInputError
+from mmsk.net._random import RandomFrom
+
+
+class FusedNet(NeuralNet):
+    """`skorch.NeuralNet` that trains a `FusedNetwork` on batches of present cells.
+
+    Losses stay on the device until an epoch ends, and batch events are announced only to callbacks that listen.
+
+    Parameters
+    ----------
+    module, criterion, optimizer, **kwargs
+        As `skorch.NeuralNet` takes them; the criterion returns one loss a row.
+    auxiliary_loss : float
+        Weight of the modalities' own heads.
+    schedule : {"constant", "cosine"}
+        Course of the learning rate over the steps of one fit.
+    warmup : float
+        Share of the steps during which a cosine schedule first rises.
+    mixed : bool
+        Whether to multiply in bfloat16 while training.
+    foreign_random : torch.Generator or None
+        Where random draws of modules that are not ours come from; None if there are none.
+    """
+
+    def __init__(
+        self,
+        module,
+        criterion,
+        *,
+        auxiliary_loss=0.0,
+        schedule="constant",
+        warmup=0.1,
+        mixed=False,
+        foreign_random=None,
+        **kwargs,
+    ):
+        super().__init__(module, criterion, **kwargs)
+        self.auxiliary_loss = auxiliary_loss
+        self.schedule = schedule
+        self.warmup = warmup
+        self.mixed = mixed
+        self.foreign_random = foreign_random
+
+    @property
+    def _default_callbacks(self):
+        # Losses are recorded an epoch at a time below; skorch's PassthroughScoring would look for them in batches.
+        return [item for item in super()._default_callbacks if item[0] == "epoch_timer"]
+
+    def get_loss(self, y_pred, y_true, X=None, training=False):
+        """Average the rows' losses with their weights, the modalities' own heads included.
+
+        Parameters
+        ----------
+        y_pred : tuple
+            Outputs and auxiliary outputs of the network.
+        y_true : tuple of Tensor
+            Targets and weights.
+        X, training
+            As skorch passes them.
+
+        Returns
+        -------
+        Tensor of shape ()
+            The loss.
+        """
+        outputs, auxiliary = y_pred
+        target, weight = y_true
+        loss = self._mean_loss(outputs, target, weight)
+        if training and auxiliary and self.auxiliary_loss:
+            own = [self._mean_loss(answer, target, weight * there) for answer, there in auxiliary]
+            loss = loss + self.auxiliary_loss * sum(own) / len(own)
+        return loss
+
+    def _mean_loss(self, outputs, target, weight):
+        losses = self.criterion_(outputs, target)
+        return (losses * weight).sum() / weight.sum().clamp_min(torch.finfo(weight.dtype).tiny)
+
+    def infer(self, x, **fit_params):
+        """Run the network on a batch; see `skorch.NeuralNet.infer`."""
+        return self.module_(**x, **fit_params)  # batches are gathered on the device
+
+    def fit_loop(self, X, y=None, epochs=None, **kwargs):
+        """Run the epochs; see `skorch.NeuralNet.fit_loop`."""
+        epochs = self.max_epochs if epochs is None else epochs
+        self._step = 0
+        self._n_steps = epochs * len(self.get_iterator(X, training=True))
+        self._base_rates = [group["lr"] for group in self.optimizer_.param_groups]
+        try:
+            return super().fit_loop(X, y, epochs=epochs, **kwargs)
+        finally:
+            if self.schedule != "constant":
+                self._set_rates(1.0)
+
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        """Train or validate for one epoch; see `skorch.NeuralNet.run_single_epoch`."""
+        if iterator is None:
+            return
+        announce = any(_listens(callback) for _, callback in self.callbacks_)
+        self._set_training(training)
+        losses, weights = [], []
+        for batch in iterator:
+            if announce:
+                self.notify("on_batch_begin", batch=batch, training=training)
+            step = self.train_step(batch, **fit_params) if training else self.validation_step(batch, **fit_params)
+            losses.append(step["loss"].detach())
+            weights.append(batch[1][1].sum())
+            if announce:
+                self.history.record_batch(prefix + "_loss", float(losses[-1]))
+                self.history.record_batch(prefix + "_batch_size", len(batch[1][1]))
+                self.notify("on_batch_end", batch=batch, training=training, **step)
+        weights = torch.stack(weights)
+        mean = float((torch.stack(losses) * weights).sum() / weights.sum())
+        self._record(prefix, mean, len(losses))
+        if not math.isfinite(mean):
+            epoch = len(self.history)
+            raise BadInputError(
+                f"the {prefix} loss became {mean} in epoch {epoch}",
+                fix="Lower lr, or scale the numeric columns.",
+            )
+
+    def _record(self, prefix, mean, n_batches):
+        best = min((row[prefix + "_loss"] for row in self.history[:-1] if prefix + "_loss" in row), default=math.inf)
+        self.history.record(prefix + "_loss", mean)
+        self.history.record(prefix + "_loss_best", mean < best)
+        self.history.record(prefix + "_batch_count", n_batches)
+
+    def train_step(self, batch, **fit_params):
+        """Take one optimiser step; see `skorch.NeuralNet.train_step`."""
+        if self.schedule == "cosine":
+            self._set_rates(_cosine(self._step, self._n_steps, self.warmup))
+        self._step += 1
+        self.optimizer_.zero_grad(set_to_none=True)
+        with self._foreign_draws(), self._autocast():
+            y_pred = self.infer(batch[0], **fit_params)
+            loss = self.get_loss(y_pred, batch[1], X=batch[0], training=True)
+        loss.backward()
+        if any(_hears_gradients(callback) for _, callback in self.callbacks_):
+            self.notify(
+                "on_grad_computed",
+                named_parameters=list(self.get_all_learnable_params()),
+                batch=batch,
+                training=True,
+            )
+        self.optimizer_.step()
+        return {"loss": loss, "y_pred": y_pred[0]}
+
+    def validation_step(self, batch, **fit_params):
+        """Compute the loss of one batch without learning; see `skorch.NeuralNet.validation_step`."""
+        with torch.no_grad():
+            y_pred = self.infer(batch[0], **fit_params)
+            loss = self.get_loss(y_pred, batch[1], X=batch[0], training=False)
+        return {"loss": loss, "y_pred": y_pred[0]}
+
+    def _set_rates(self, factor):
+        for group, rate in zip(self.optimizer_.param_groups, self._base_rates, strict=True):
+            group["lr"] = rate * factor
+
+    def _foreign_draws(self):
+        return contextlib.nullcontext() if self.foreign_random is None else RandomFrom(self.foreign_random)
+
+    def _autocast(self):
+        if not self.mixed:
+            return contextlib.nullcontext()
+        return torch.autocast(torch.device(self.device).type, dtype=torch.bfloat16)
+
+
+def _cosine(step, n_steps, warmup):
+    """Rise over the first share of the steps, then fall to zero along half a cosine (Loshchilov & Hutter, 2017)."""
+    n_warmup = warmup * n_steps
+    if step < n_warmup:
+        return (step + 1) / (n_warmup + 1)
+    return 0.5 * (1.0 + math.cos(math.pi * (step - n_warmup) / max(1.0, n_steps - n_warmup)))
+
+
+def _listens(callback):
+    return any(_overrides(callback, event) for event in ("on_batch_begin", "on_batch_end"))
+
+
+def _hears_gradients(callback):
+    return _overrides(callback, "on_grad_computed")
+
+
+def _overrides(callback, event):
+    if isinstance(callback, PassthroughScoring):
+        return True
+    return getattr(type(callback), event, None) is not getattr(Callback, event)

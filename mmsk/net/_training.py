@@ -1,0 +1,261 @@
+"""From described modalities and their cells to a trained net."""
+
+from copy import deepcopy
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from skorch.callbacks import EarlyStopping
+from skorch.helper import predefined_split
+from torch import nn
+
+from mmsk.exceptions import BadInputError
+from mmsk.net._batches import Batches, Rows, RowSubset
+from mmsk.net._progress import EpochBar
+from mmsk.net._random import RandomFrom, give_generator, make_generators
+from mmsk.net._skorch import FusedNet
+from mmsk.nn import FusedNetwork
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a network is built from, in plain Python types, so that a pickle can rebuild it.
+
+    Attributes
+    ----------
+    modalities : tuple of Modality
+        What the encoders read.
+    task : {"classification", "regression"}
+        What the head answers.
+    n_outputs : int
+        Classes or targets.
+    dtype : {"float32", "float64"}
+        Dtype of the weights.
+    network : dict
+        Further arguments of `FusedNetwork`.
+    """
+
+    modalities: tuple
+    task: str
+    n_outputs: int
+    dtype: str
+    network: dict
+
+
+class _SquaredError(nn.Module):
+    """Squared error of each row, averaged over its targets."""
+
+    def forward(self, outputs, target):
+        return (outputs - target).square().mean(1)
+
+
+def build_network(plan, encoders, generator):
+    """Build the module that a plan describes, with fresh weights.
+
+    Parameters
+    ----------
+    plan : Plan
+        The plan.
+    encoders : list of encoder estimators
+        One a modality.
+    generator : torch.Generator
+        Where initial weights come from.
+
+    Returns
+    -------
+    FusedNetwork
+        On the CPU.
+    """
+    with RandomFrom(generator):
+        modules = {
+            modality.key: encoder.build(modality) for modality, encoder in zip(plan.modalities, encoders, strict=True)
+        }
+        dims = [module.output_dim for module in modules.values()]
+        network = FusedNetwork(modules, dims, plan.n_outputs, **plan.network)
+    return network.to(getattr(torch, plan.dtype)).to(memory_format=torch.channels_last)
+
+
+def learn_statistics(network, plan, cells, weight):
+    """Let every encoder see the scale of its training cells.
+
+    Parameters
+    ----------
+    network : FusedNetwork
+        The network.
+    plan : Plan
+        Its plan.
+    cells : list of Cells
+        Training cells.
+    weight : ndarray of shape (n_rows,)
+        Sample weights.
+    """
+    for encoder, modality, part in zip(network.encoders, plan.modalities, cells, strict=True):
+        standardize = getattr(encoder, "standardize", None)
+        if standardize is not None:
+            block = torch.from_numpy(part.block)
+            block = block[:, None] if modality.kind == "waveform" else block
+            standardize.learn(block, torch.from_numpy(part.weights(weight)))
+
+
+def make_optimizer(optimizer, lr, weight_decay):
+    """Resolve the parameter `optimizer` to a class and its arguments.
+
+    Parameters
+    ----------
+    optimizer : {"adamw", "adam", "sgd"} or type
+        A name, or a `torch.optim.Optimizer` subclass.
+    lr, weight_decay : float
+        Its learning rate and decay.
+
+    Returns
+    -------
+    optimizer : type
+        The class.
+    params : dict
+        skorch parameters.
+    """
+    named = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "sgd": torch.optim.SGD}
+    params = {"lr": lr, "optimizer__weight_decay": weight_decay}
+    if optimizer == "sgd":
+        params["optimizer__momentum"] = 0.9
+    return named.get(optimizer, optimizer), params
+
+
+def build_net(network, plan, settings, device):
+    """Wrap a network into a skorch net.
+
+    Parameters
+    ----------
+    network : FusedNetwork
+        The network.
+    plan : Plan
+        Its plan.
+    settings : dict
+        Training parameters of the estimator, see `NeuralEstimator`.
+    device : torch.device
+        Where it runs.
+
+    Returns
+    -------
+    FusedNet
+        Initialised.
+    """
+    optimizer, optimizer_params = make_optimizer(settings["optimizer"], settings["lr"], settings["weight_decay"])
+    callbacks = deepcopy(list(settings["callbacks"] or []))
+    if settings["early_stopping"]:
+        stop = EarlyStopping(patience=settings["n_iter_no_change"], load_best=True, threshold=0.0, sink=_silent)
+        callbacks.append(("early_stopping", stop))
+    if settings["verbose"]:
+        callbacks.append(("epoch_bar", EpochBar(settings["step"])))
+    return FusedNet(
+        network,
+        nn.CrossEntropyLoss(reduction="none") if plan.task == "classification" else _SquaredError(),
+        auxiliary_loss=settings["auxiliary_loss"],
+        schedule=settings["schedule"],
+        mixed=settings["mixed"],
+        optimizer=optimizer,
+        **optimizer_params,
+        max_epochs=settings["max_epochs"],
+        batch_size=settings["batch_size"],
+        iterator_train=Batches,
+        iterator_valid=Batches,
+        train_split=None,
+        callbacks=callbacks,
+        verbose=0,
+        device=str(device),
+    ).initialize()
+
+
+def train(net, plan, cells, target, weight, valid_rows, seed, epochs):
+    """Train a net in place.
+
+    Parameters
+    ----------
+    net : FusedNet
+        Initialised.
+    plan : Plan
+        Its plan.
+    cells : list of Cells
+        One a modality.
+    target : ndarray of shape (n_rows,) or (n_rows, n_outputs)
+        Class numbers or standardised targets.
+    weight : ndarray of shape (n_rows,)
+        Sample weights.
+    valid_rows : ndarray of int or None
+        Rows held out to validate on.
+    seed : int or sequence of int
+        Entropy of everything drawn.
+    epochs : int
+        How many.
+    """
+    device = torch.device(net.device)
+    generators = make_generators(seed, device, ("order", "dropout", "foreign"))
+    dtype = getattr(torch, plan.dtype)
+    target = torch.from_numpy(target)
+    rows = Rows(
+        cells,
+        target if plan.task == "classification" else target.to(dtype),
+        torch.from_numpy(weight).to(dtype),
+        device,
+    )
+    chosen = np.arange(len(rows)) if valid_rows is None else np.setdiff1d(np.arange(len(rows)), valid_rows)
+    net.iterator_train__generator = generators["order"]
+    net.train_split = None
+    if valid_rows is not None:
+        net.train_split = predefined_split(RowSubset(rows, torch.from_numpy(valid_rows)))
+    net.max_epochs = epochs
+    foreign = any(getattr(encoder, "draws_globally", False) for encoder in net.module_.encoders)
+    net.foreign_random = generators["foreign"] if foreign else None
+    give_generator(net.module_, generators["dropout"])
+    try:
+        net.partial_fit(RowSubset(rows, torch.from_numpy(chosen)))
+    finally:
+        give_generator(net.module_, None)
+        # What only training needed would otherwise keep all cells in memory for as long as the model lives.
+        net.train_split = None
+        net.iterator_train__generator = net.foreign_random = None
+    if not all(bool(torch.isfinite(p).all()) for p in net.module_.parameters()):
+        raise BadInputError("training ended with weights that are not finite", fix="Lower lr, or scale the columns.")
+
+
+@torch.no_grad()
+def outputs(net, cells, embed=False):
+    """Run a trained net on rows.
+
+    Parameters
+    ----------
+    net : FusedNet
+        Trained.
+    cells : list of Cells
+        One a modality.
+    embed : bool, default=False
+        Whether to return the fused embedding instead of the answer.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_outputs) or (n_rows, dim)
+        In the dtype of the weights.
+    """
+    device = torch.device(net.device)
+    n_rows = len(cells[0].slots)
+    rows = Rows(cells, torch.zeros(n_rows), torch.zeros(n_rows), device)
+    network = net.module_.eval()
+    inputs, _ = rows.take(torch.arange(n_rows, device=device))
+    result = network.fuse(*network.encode(**inputs)) if embed else network(**inputs)[0]
+    return result.cpu().numpy()
+
+
+def weights_to_numpy(network):
+    """Copy weights and buffers into numpy arrays; dict of str to ndarray."""
+    return {name: value.detach().cpu().contiguous().numpy().copy() for name, value in network.state_dict().items()}
+
+
+def weights_from_numpy(network, weights):
+    """Load what :func:`weights_to_numpy` gave, keeping each array's dtype."""
+    state = {name: torch.from_numpy(np.array(value)) for name, value in weights.items()}
+    network.load_state_dict(state, assign=True)
+    network.to(memory_format=torch.channels_last)
+
+
+def _silent(text):
+    """Take EarlyStopping's messages; the progress bar already shows when training ends."""
