@@ -108,14 +108,8 @@ class ModuleEncoder(BaseEncoder):
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
-        self._set_module_params(module_params)
-
-    def _set_module_params(self, params):
-        for name, value in params.items():
-            if not name.startswith(_PREFIX):
-                raise TypeError(
-                    f"ModuleEncoder got an unexpected argument {name!r}; the module's start with {_PREFIX!r}"
-                )
+        # Kept as attributes, as skorch does; unknown names are refused by fit, as scikit-learn asks.
+        for name, value in module_params.items():
             setattr(self, name, value)
 
     def get_params(self, deep=True):
@@ -131,8 +125,11 @@ class ModuleEncoder(BaseEncoder):
         dict
             Parameter names and values.
         """
-        own = {name: value for name, value in vars(self).items() if name.startswith(_PREFIX)}
-        return super().get_params(deep=deep) | own
+        return super().get_params(deep=deep) | self._extra_params()
+
+    def _extra_params(self):
+        known = set(self._get_param_names())
+        return {k: v for k, v in vars(self).items() if k not in known and not k.startswith("_") and not k.endswith("_")}
 
     def set_params(self, **params):
         """Set parameters, those of the module included.
@@ -147,13 +144,23 @@ class ModuleEncoder(BaseEncoder):
         self
             The encoder.
         """
-        self._set_module_params({name: value for name, value in params.items() if name.startswith(_PREFIX)})
-        super().set_params(**{name: value for name, value in params.items() if not name.startswith(_PREFIX)})
+        own = {name: value for name, value in params.items() if name.startswith(_PREFIX)}
+        super().set_params(**{name: value for name, value in params.items() if name not in own})
+        for name, value in own.items():
+            setattr(self, name, value)
         return self
 
     def build(self, modality):
         """Build the network; see `BaseEncoder.build`."""
-        arguments = {name[len(_PREFIX) :]: v for name, v in vars(self).items() if name.startswith(_PREFIX)}
+        extra = self._extra_params()
+        unknown = [name for name in extra if not name.startswith(_PREFIX)]
+        if unknown:
+            raise BadInputError(
+                f"{unknown[0]!r} is not a parameter",
+                step="ModuleEncoder",
+                fix=f"Arguments of the module start with {_PREFIX!r}.",
+            )
+        arguments = {name[len(_PREFIX) :]: value for name, value in extra.items()}
         try:
             return nn.ForeignNetwork(
                 self.module(**arguments), modality.shape, modality.kind, self.output_dim, self.standardize
