@@ -175,21 +175,11 @@ class BaseCellTransformer(BaseColumnTransformer):
     }
 
     def _transform_columns(self, columns, names):
-        places = {}
-        for j, column in enumerate(columns):
-            for row, cell in enumerate(column):
-                if not is_missing(cell):
-                    places.setdefault(_identity(cell), []).append((row, j))
-        places = list(places.values())
+        places = distinct_places(columns)
         cells, errors = self._read_cells([columns[found[0][1]][found[0][0]] for found in places])
         if errors:
             self._report(errors, places, columns, names)
-
-        turned = [np.empty(len(column), dtype=object) for column in columns]
-        for cell, found in zip(cells, places, strict=True):
-            for row, j in found:
-                turned[j][row] = cell
-        return turned
+        return spread_cells(cells, places, columns)
 
     def _read_cells(self, raw):
         """Read distinct cells in threads; give the arrays, and the errors by position."""
@@ -259,6 +249,65 @@ class BaseCellTransformer(BaseColumnTransformer):
         tags = super().__sklearn_tags__()
         tags.requires_fit = False
         return tags
+
+
+def distinct_places(columns):
+    """Find the cells that are there, equal ones together.
+
+    Parameters
+    ----------
+    columns : list of ndarray of shape (n_rows,)
+        The columns of a table.
+
+    Returns
+    -------
+    list of list of tuple of int
+        One list of (row, column) for every distinct path, text, encoded bytes or other object.
+
+    Examples
+    --------
+    >>> from mmsk.base import distinct_places
+    >>> distinct_places([["a.jpg", None, "b.jpg", "a.jpg"]])
+    [[(0, 0), (3, 0)], [(2, 0)]]
+    """
+    places: dict = {}
+    for j, column in enumerate(columns):
+        for row, cell in enumerate(column):
+            if not is_missing(cell):
+                places.setdefault(_identity(cell), []).append((row, j))
+    return list(places.values())
+
+
+def spread_cells(cells, places, columns):
+    """Put every cell where its raw cell stood.
+
+    Parameters
+    ----------
+    cells : sequence of ndarray or None
+        One cell for every entry of `places`.
+    places : list of list of tuple of int
+        What :func:`distinct_places` gives.
+    columns : list of ndarray of shape (n_rows,)
+        The raw columns.
+
+    Returns
+    -------
+    list of ndarray of shape (n_rows,), dtype object
+        One column for every raw one, None where a cell is missing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mmsk.base import distinct_places, spread_cells
+    >>> columns = [["cat", None, "cat"]]
+    >>> spread_cells([np.array([3])], distinct_places(columns), columns)
+    [array([array([3]), None, array([3])], dtype=object)]
+    """
+    turned = [np.empty(len(column), dtype=object) for column in columns]
+    for cell, found in zip(cells, places, strict=True):
+        for row, j in found:
+            turned[j][row] = cell
+    return turned
 
 
 def _identity(cell):

@@ -14,8 +14,8 @@ from mmsk.preprocessing._sound import n_samples
 class MelSpectrogram(BaseSoundTransformer):
     """Turn sounds into log-mel spectrograms: cells of shape (n_mels, n_frames), float32 decibels.
 
-    A cell may be a path, an encoded file as ``bytes``, or an array of samples such as `AudioLoader` gives. An array says
-    no sampling rate: it is taken to be at `sampling_rate` already. Several channels are averaged.
+    A cell may be a path, an encoded file as ``bytes``, or an array of samples such as `AudioLoader` gives. An array
+    says no sampling rate: it is taken to be at `sampling_rate` already. Several channels are averaged.
 
     Parameters
     ----------

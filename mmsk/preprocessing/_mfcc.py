@@ -13,8 +13,8 @@ from mmsk.preprocessing._mel_spectrogram import MelSpectrogram
 class MFCC(MelSpectrogram):
     """Turn sounds into mel-frequency cepstral coefficients: cells of shape (n_mfcc, n_frames), float32.
 
-    A cell may be a path, an encoded file as ``bytes``, or an array of samples such as `AudioLoader` gives. An array says
-    no sampling rate: it is taken to be at `sampling_rate` already. Several channels are averaged.
+    A cell may be a path, an encoded file as ``bytes``, or an array of samples such as `AudioLoader` gives. An array
+    says no sampling rate: it is taken to be at `sampling_rate` already. Several channels are averaged.
 
     With `pool` the coefficients are pooled over the frames of a sound and come as plain numeric columns, for linear
     models, trees, support vectors or over-sampling; sounds may differ in length.

@@ -67,7 +67,7 @@ def _find_chunk(file, size, name, byteorder):
 
 
 def _check_last_page(file, size):
-    """The last page of an Ogg stream carries a flag (RFC 3533, section 6) and is complete."""
+    """Ask for the flag that the last page of an Ogg stream carries (RFC 3533, section 6), and for all of that page."""
     file.seek(max(0, size - _LARGEST_OGG_PAGE))
     tail = file.read()
     page = tail[tail.rfind(b"OggS") :]

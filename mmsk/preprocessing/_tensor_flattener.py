@@ -1,0 +1,156 @@
+"""Tensor columns to plain numeric columns."""
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from mmsk.base import BaseColumnTransformer
+from mmsk.columns import is_missing
+from mmsk.exceptions import BadInputError
+
+_STATISTICS = {"mean": np.mean, "std": np.std, "min": np.min, "max": np.max, "median": np.median}
+
+
+class TensorFlattener(BaseColumnTransformer):
+    """Turn tensor columns into plain numeric columns, for classic estimators and for over-sampling.
+
+    Parameters
+    ----------
+    statistics : sequence of {"mean", "std", "min", "max", "median"}, default=None
+        None gives every number of a cell as a column. Otherwise cells are pooled by these statistics: over all axes
+        but the first (the channels of a picture, the bins of a spectrogram), or over the only axis of a waveform. Only
+        then may cells differ in length.
+
+    Attributes
+    ----------
+    dtype_ : dtype
+        float32 where it holds what the cells seen in `fit` hold, such as bytes, else float64.
+    widths_ : list of int
+        Number of values a cell of each column gives, for each statistic.
+    n_features_in_ : int
+        Number of columns seen in `fit`.
+    feature_names_in_ : ndarray of str
+        Names of the columns seen in `fit`, where all of them are strings.
+
+    See Also
+    --------
+    MFCC : Pools the coefficients of a sound itself.
+
+    Notes
+    -----
+    Rows without a cell get NaN in all of its columns. Plain numbers pass through under their own name. The standard
+    deviation is that of the population (``ddof=0``).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mmsk.columns import make_column
+    >>> from mmsk.preprocessing import TensorFlattener
+    >>> column = make_column([np.array([[1, 3], [2, 6]], dtype="uint8"), None])
+    >>> TensorFlattener().fit_transform(column)
+    array([[ 1.,  3.,  2.,  6.],
+           [nan, nan, nan, nan]], dtype=float32)
+    >>> pooled = TensorFlattener(statistics=("mean", "max")).fit(column)
+    >>> pooled.transform(column)[0].tolist()
+    [2.0, 4.0, 3.0, 6.0]
+    >>> pooled.get_feature_names_out(["clip"]).tolist()
+    ['clip_mean0', 'clip_mean1', 'clip_max0', 'clip_max1']
+    """
+
+    _parameter_constraints: dict = {"statistics": [tuple, list, None]}
+
+    def __init__(self, statistics=None):
+        self.statistics = statistics
+
+    def get_feature_names_out(self, input_features=None):
+        """Give the names of the output columns.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the input columns, where `fit` saw none.
+
+        Returns
+        -------
+        ndarray of str
+            Such as ``photo_0`` or ``clip_mean3``; numbers keep their name.
+        """
+        check_is_fitted(self)
+        names = []
+        for name, width in zip(super().get_feature_names_out(input_features), self.widths_, strict=True):
+            if width == 0:
+                names.append(name)
+            else:
+                names += [f"{name}_{part}{i}" for part in self.statistics or [""] for i in range(width)]
+        return np.asarray(names, dtype=object)
+
+    def _fit_columns(self, columns, names):
+        unknown = set(self.statistics or ()) - _STATISTICS.keys()
+        if unknown or (self.statistics is not None and len(self.statistics) == 0):
+            raise BadInputError(
+                "statistics must be None or some of " + ", ".join(_STATISTICS),
+                step=type(self).__name__,
+                value=self.statistics,
+                fix="Leave out what is not among them.",
+            )
+        self.widths_ = []
+        dtypes = {np.dtype(np.float32)}
+        for column, name in zip(columns, names, strict=True):
+            cells = [self._check_cell(cell, row, name) for row, cell in enumerate(column) if not is_missing(cell)]
+            if not cells:
+                raise BadInputError(
+                    "every cell of the column is missing, so its width is unknown",
+                    step=type(self).__name__,
+                    column=name,
+                    fix="Leave the column out.",
+                )
+            self.widths_.append(self._width(cells[0]))
+            dtypes.update(cell.dtype for cell in cells)
+        self.dtype_ = np.result_type(*dtypes)
+
+    def _transform_columns(self, columns, names):
+        parts = []
+        n_parts = len(self.statistics or [""])
+        for column, name, width in zip(columns, names, self.widths_, strict=True):
+            values = np.full((len(column), max(1, width * n_parts)), np.nan, dtype=self.dtype_)
+            for row, cell in enumerate(column):
+                if is_missing(cell):
+                    continue
+                array = self._check_cell(cell, row, name)
+                if self._width(array) != width:
+                    expected = f"an array that gives {width} values" if width else "a plain number"
+                    error = BadInputError(
+                        f"a cell of shape {array.shape} came where, as in fit, {expected} was expected",
+                        fix="Load the column with a fixed size or duration, or pool it with statistics.",
+                    )
+                    raise self._bad_cell(error, row, name, cell)
+                values[row] = self._pool(array)
+            parts.append(values)
+        return parts
+
+    def _join_columns(self, columns):
+        return np.concatenate(columns, axis=1)
+
+    def _check_cell(self, cell, row, name):
+        array = np.asarray(cell)
+        if array.dtype.kind not in "iufb":
+            problem = f"a cell of type {type(cell).__name__} came where an array of numbers was expected"
+        elif array.size == 0:
+            problem = f"a cell of shape {array.shape} holds no number"
+        else:
+            return array
+        error = BadInputError(problem, fix="Load raw cells first, such as with ImageLoader or CharEncoder.")
+        raise self._bad_cell(error, row, name, cell)
+
+    def _width(self, array):
+        """Count the values a cell gives for each statistic; 0 stands for a plain number."""
+        if array.ndim == 0:
+            return 0
+        if self.statistics is None:
+            return array.size
+        return 1 if array.ndim == 1 else len(array)
+
+    def _pool(self, array):
+        if array.ndim == 0 or self.statistics is None:
+            return array.reshape(-1)
+        rows = array.reshape(1 if array.ndim == 1 else len(array), -1).astype(np.float64)
+        return np.concatenate([_STATISTICS[name](rows, axis=1) for name in self.statistics])
