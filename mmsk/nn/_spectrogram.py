@@ -39,8 +39,15 @@ class SpectrogramNetwork(nn.Module):
 def _strip(n_in, n_out, kernel, along):
     """Build one convolution along frequency (2) or time (3), stride 2, with batch normalisation and ReLU."""
     sizes, stride = ((kernel, 1), (2, 1)) if along == 2 else ((1, kernel), (1, 2))
-    padding = tuple((size - 1) // 2 for size in sizes)
-    return nn.Sequential(nn.Conv2d(n_in, n_out, sizes, stride, padding, bias=False), nn.BatchNorm2d(n_out), nn.ReLU())
+    half = kernel // 2
+    return nn.Sequential(
+        # A layer of its own: oneDNN corrupts memory in the backward pass of a convolution padded by more than its input
+        # (seen with torch 2.14 on a CPU), and windows longer than the input are wanted here.
+        nn.ZeroPad2d((0, 0, half, half) if along == 2 else (half, half, 0, 0)),
+        nn.Conv2d(n_in, n_out, sizes, stride, bias=False),
+        nn.BatchNorm2d(n_out),
+        nn.ReLU(),
+    )
 
 
 class FourBranchNetwork(nn.Module):
@@ -58,7 +65,7 @@ class FourBranchNetwork(nn.Module):
         Size of the embedding.
     dropout : float
         Dropout before the embedding.
-    kernels : sequence of int, default=(8, 16, 32, 64)
+    kernels : sequence of even int, default=(8, 16, 32, 64)
         Window lengths, one branch each.
     """
 
@@ -66,7 +73,6 @@ class FourBranchNetwork(nn.Module):
         super().__init__()
         self.output_dim = output_dim
         self.standardize = Standardize(n_bins)
-        self.largest = max(kernels)
         self.branches = nn.ModuleList(
             nn.Sequential(_strip(1, 32, k, 3), _strip(32, 32, k, 2), _strip(32, 64, k, 3), _strip(64, 64, k, 2))
             for k in kernels
@@ -76,11 +82,5 @@ class FourBranchNetwork(nn.Module):
 
     def forward(self, x):
         x = self.standardize(x)[:, None]
-        # Windows must fit at every depth: short clips and few bins are padded with their average, which is zero now.
-        least = 4 * self.largest
-        missing = [max(0, least - size) for size in x.shape[2:]]
-        x = nn.functional.pad(x, (0, missing[1], 0, missing[0]))
-        outputs = [branch(x) for branch in self.branches]
-        rows, frames = (min(out.shape[axis] for out in outputs) for axis in (2, 3))
-        x = sum(out[:, :, :rows, :frames] for out in outputs)
+        x = sum(branch(x) for branch in self.branches)
         return self.projection(self.merge(x).mean((2, 3)))
