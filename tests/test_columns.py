@@ -1,0 +1,103 @@
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from mmsk import BadInputError, columns
+
+
+@pytest.mark.parametrize("cell", [None, float("nan"), np.float32("nan"), pd.NA, pd.NaT, "", b""])
+def test_absent_cells(cell):
+    assert columns.is_missing(cell)
+
+
+@pytest.mark.parametrize("cell", ["a", b"a", 0, 0.0, False, np.zeros(0), np.zeros(3), np.nan * np.ones(2)])
+def test_present_cells(cell):
+    assert not columns.is_missing(cell)
+
+
+def test_cells_are_views_of_the_block():
+    block = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    column = columns.make_column(block, [True, False, True])
+    assert column[1] is None
+    assert np.shares_memory(column[2], block)
+    assert column[2].dtype == np.uint8
+
+
+def test_stacking_gives_the_block_back():
+    block = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    stacked, presence = columns.stack_column(columns.make_column(block, [True, False, True]))
+    assert stacked.dtype == np.uint8
+    assert presence.tolist() == [True, False, True]
+    np.testing.assert_array_equal(stacked[presence], block[[0, 2]])
+    assert not stacked[1].any()
+
+
+def test_stacking_names_the_row_of_another_shape():
+    with pytest.raises(BadInputError, match=r"shape \(3,\).*shape \(2,\).*row 2"):
+        columns.stack_column(columns.make_column([np.zeros(2), None, np.zeros(3)]))
+    with pytest.raises(BadInputError, match="every cell"):
+        columns.stack_column(columns.make_column([None, None]))
+
+
+def test_make_column_refuses_a_wrong_presence():
+    with pytest.raises(BadInputError, match="2 entries for 3 cells"):
+        columns.make_column(np.zeros((3, 2)), [True, False])
+    with pytest.raises(BadInputError, match="row 1"):
+        columns.make_column([np.zeros(2), None], [True, True])
+
+
+FRAMES = {
+    "pandas": lambda data: pd.DataFrame(data),
+    "polars": lambda data: pl.DataFrame(data),
+    "rows": lambda data: [list(row) for row in zip(*data.values(), strict=True)],
+    "array": lambda data: np.array([list(row) for row in zip(*data.values(), strict=True)], dtype=object),
+}
+
+
+@pytest.mark.parametrize("form", FRAMES)
+def test_presence_of_every_container(form):
+    X = FRAMES[form]({"photo": ["a", None, ""], "age": [1.0, float("nan"), 3.0]})
+    assert columns.frame_presence(X).tolist() == [[True, True], [False, False], [False, True]]
+
+
+def test_nullable_and_categorical_pandas_columns():
+    X = pd.DataFrame(
+        {"n": pd.array([1, None], dtype="Int64"), "c": pd.Categorical(["a", None]), "b": pd.array([True, None])}
+    )
+    names, arrays = columns.frame_columns(X)
+    assert names == ["n", "c", "b"]
+    assert arrays[0].dtype == np.float64
+    assert columns.frame_presence(X).tolist() == [[True, True, True], [False, False, False]]
+
+
+def test_a_series_is_one_column():
+    names, arrays = columns.frame_columns(pd.Series(["a", None], name="photo"))
+    assert names == ["photo"]
+    assert arrays[0].tolist()[0] == "a"
+    assert columns.frame_columns(pd.Series(["a"]))[0] is None
+    assert columns.frame_columns(np.array(["a", "b"]))[1][0].dtype == object
+    assert columns.frame_presence(np.zeros((2, 0))).shape == (2, 0)
+
+
+def test_ragged_rows_are_refused():
+    with pytest.raises(BadInputError, match="2 cells where the first has 1"):
+        columns.frame_columns([["a"], ["b", "c"]])
+
+
+def test_groups_by_prefix_name_and_kind():
+    cell = columns.make_column(np.zeros((2, 3)))
+    number = np.zeros(2)
+    groups = columns.group_columns(
+        ["image__a", "voice", "age", "image__b", "meta__x"], [cell, cell, number, cell, number]
+    )
+    assert groups == {"image": [0, 3], "voice": [1], "table": [2], "meta": [4]}
+
+
+def test_columns_without_names_take_keys_in_order():
+    cell, number = columns.make_column(np.zeros((2, 3))), np.zeros(2)
+    assert columns.group_columns(None, [cell, number, cell, number], ["image", "body"]) == {
+        "image": [0],
+        "body": [1, 3],
+        "x2": [2],
+    }
