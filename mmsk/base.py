@@ -321,7 +321,7 @@ def _identity(cell):
 
 def _two_dimensional(X, names, columns):
     """Give scikit-learn a table whose names and width it can check, without copying cells."""
-    if getattr(X, "ndim", 2) == 2 and hasattr(X, "shape"):
+    if hasattr(X, "shape") and len(X.shape) == 2:
         return X
     if names is not None:
         return X.to_frame()

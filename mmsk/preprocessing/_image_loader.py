@@ -13,8 +13,9 @@ from mmsk.exceptions import BadInputError
 from mmsk.preprocessing._files import check_file
 from mmsk.preprocessing._pixels import image_from_array, to_mode
 
-# Pillow knows some fifty formats; these are the ones photos come in and whose decoders are well tried.
-FORMATS = ("BMP", "GIF", "JPEG", "MPO", "PNG", "PPM", "TIFF", "WEBP")
+# Pillow knows some fifty formats; these are the ones photos come in and whose decoders are well tried. (A JPEG of
+# several pictures, as telephones write them, counts as JPEG.)
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 _FIX = f"Give a {', '.join(FORMATS[:-1])} or {FORMATS[-1]} picture, or blank the cell."
 
 
@@ -59,8 +60,8 @@ class ImageLoader(BaseCellTransformer):
     The orientation in the EXIF data is applied, and alpha is flattened on white. 16-bit grey is divided by 257. Float
     TIFF files are multiplied by 255 when their values are from 0 to 1; otherwise they, and integers beyond 16 bits,
     are scaled from the smallest to the greatest value of the picture. Of an animation or a file of several pages the
-    first picture is read. A JPEG much larger than `size` is decoded at a fraction of its resolution, at least three
-    times `size`.
+    first picture is read. A JPEG much larger than `size` is decoded at a fraction of its resolution that is at
+    least three times `size`, which moves pixels by 0.2 of 255 in the mean.
 
     Pictures of more than ``PIL.Image.MAX_IMAGE_PIXELS`` pixels are refused from their header, before they are decoded.
 

@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 import numpy as np
-from scipy.fft import rfft
+from scipy.fft import rfft, rfftfreq
 from scipy.signal import get_window
 from scipy.sparse import csr_array
 
@@ -11,6 +11,9 @@ from mmsk.exceptions import BadInputError
 
 _CHUNK = 256
 _SMALLEST_POWER = 1e-10
+_KNEE_HERTZ = 1000.0
+_KNEE_MEL = 15.0
+_LOG_STEP = np.log(6.4) / 27.0
 
 
 def n_frames(length, n_fft, hop_length):
@@ -71,8 +74,6 @@ def mel_filters(sampling_rate, n_fft, n_mels, f_min, f_max):
     >>> mel_filters(22_050, 1024, 64, 0.0, None).shape
     (64, 513)
     """
-    from torchaudio.functional import melscale_fbanks
-
     nyquist = sampling_rate / 2
     f_max = nyquist if f_max is None else f_max
     if not f_min < f_max <= nyquist:
@@ -80,10 +81,26 @@ def mel_filters(sampling_rate, n_fft, n_mels, f_min, f_max):
             f"f_min={f_min} and f_max={f_max} do not go with sampling_rate={sampling_rate}",
             fix=f"Keep f_min < f_max <= {nyquist:g}.",
         )
-    filters = melscale_fbanks(
-        1 + n_fft // 2, f_min, f_max, n_mels, sampling_rate, norm="slaney", mel_scale="slaney"
-    ).numpy()
-    return csr_array(filters.T.astype(np.float64))
+    # torchaudio's own function halves an odd sampling rate to a whole number and takes every n_fft for even, which
+    # moves decibels by up to 0.07; and it would load torch for one small matrix.
+    edges = _mel_to_hertz(np.linspace(_hertz_to_mel(f_min), _hertz_to_mel(f_max), n_mels + 2))[:, np.newaxis]
+    distances = rfftfreq(n_fft, 1 / sampling_rate) - edges
+    widths = np.diff(edges, axis=0)
+    rising, falling = distances[:-2] / widths[:-1], -distances[2:] / widths[1:]
+    triangles = np.maximum(0, np.minimum(rising, falling))
+    return csr_array(triangles * 2 / (edges[2:] - edges[:-2]))
+
+
+def _hertz_to_mel(frequency):
+    """Follow Slaney's scale: linear up to 1000 Hz, which is mel 15, and logarithmic beyond."""
+    if frequency < _KNEE_HERTZ:
+        return frequency * _KNEE_MEL / _KNEE_HERTZ
+    return _KNEE_MEL + np.log(frequency / _KNEE_HERTZ) / _LOG_STEP
+
+
+def _mel_to_hertz(mel):
+    linear = mel * _KNEE_HERTZ / _KNEE_MEL
+    return np.where(mel < _KNEE_MEL, linear, _KNEE_HERTZ * np.exp(_LOG_STEP * (mel - _KNEE_MEL)))
 
 
 def log_mel(samples, *, filters, n_fft, hop_length, top_db):

@@ -182,4 +182,4 @@ class MFCC(MelSpectrogram):
             for row, cell in enumerate(column):
                 if cell is not None:
                     table[row, j] = cell
-        return table.reshape(len(table), -1)
+        return table.reshape(len(table), len(columns) * width)

@@ -130,13 +130,14 @@ def _from_file(source, duration, position):
 
 
 def _from_array(cell):
-    if cell.ndim not in (1, 2) or (cell.ndim == 2 and cell.shape[0] > cell.shape[1]):
+    if cell.ndim not in (1, 2) or (cell.ndim == 2 and cell.shape[0] > cell.shape[1] > 0):
         raise BadInputError(
             f"an array of shape {cell.shape} came where samples of shape (T,) or (channels, T) were expected",
             fix="Put the channels first, one sound a cell.",
         )
     if cell.dtype.kind == "f":
-        samples = cell.astype(np.float32, copy=False)
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused as that
+            samples = cell.astype(np.float32, copy=False)
     elif cell.dtype in (np.int16, np.int32):
         samples = (cell / -float(np.iinfo(cell.dtype).min)).astype(np.float32)
     elif cell.dtype == np.uint8:

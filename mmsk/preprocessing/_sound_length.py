@@ -4,8 +4,8 @@ import os
 
 from mmsk.exceptions import BadInputError
 
-# A writer that could not seek back, such as a pipe, leaves one of these instead of the length.
-_UNKNOWN = (0, 0xFFFFFFFF)
+# A writer that could not seek back, such as a pipe, leaves this instead of the length.
+_UNKNOWN = 0xFFFFFFFF
 _LARGEST_OGG_PAGE = 27 + 255 + 255 * 255
 
 
@@ -46,7 +46,12 @@ def check_not_truncated(file):
         return
     else:
         return
-    if promised not in _UNKNOWN and promised > left:
+    if promised == 0 and left > 0:
+        raise BadInputError(
+            f"the header of the sound promises no samples and {left} bytes follow",
+            fix="Mend the header: whoever wrote it could not go back to fill in the length.",
+        )
+    if promised != _UNKNOWN and promised > left:
         raise BadInputError(
             f"the sound is truncated: its header promises {promised} bytes of samples and {left} are there",
             fix="Mend the file or blank the cell.",

@@ -1,0 +1,246 @@
+import io
+import os
+import wave
+
+import numpy as np
+import pytest
+import soundfile
+
+from mmsk.exceptions import BadInputError, UnreadableCellWarning
+from mmsk.preprocessing import AudioLoader
+from tests.preprocessing.files import make_tone, write_sound
+
+RATE = 8_000
+
+
+def load(cell, sampling_rate=RATE, **parameters):
+    return AudioLoader(sampling_rate, **parameters).fit_transform([cell])[0, 0]
+
+
+def encoded(samples, sampling_rate=RATE, kind="WAV", **options):
+    file = io.BytesIO()
+    soundfile.write(file, samples, sampling_rate, format=kind, **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "aiff", "au", "caf", "w64", "rf64"])
+def test_lossless_files_keep_their_samples(suffix, tmp_path):
+    cell = load(write_sound(tmp_path / f"tone.{suffix}", subtype="PCM_16"))
+    assert cell.dtype == np.float32 and cell.shape == (4_000,)
+    np.testing.assert_allclose(cell, make_tone(), atol=1 / 32768)
+
+
+@pytest.mark.parametrize("suffix", ["ogg", "mp3"])
+def test_lossy_files_come_close(suffix, tmp_path):
+    cell = load(write_sound(tmp_path / f"tone.{suffix}", sampling_rate=16_000), sampling_rate=16_000)
+    spectrum = np.abs(np.fft.rfft(cell))
+    assert abs(np.argmax(spectrum) * 16_000 / len(cell) - 440) < 3
+    assert abs(np.abs(cell[1000:5000]).max() - 0.5) < 0.05
+
+
+def test_every_kind_of_cell_gives_the_same_samples(tmp_path):
+    path = tmp_path / "tone.wav"
+    write_sound(path, subtype="FLOAT")
+    expected = make_tone().astype(np.float32)
+    for cell in (path, str(path), path.read_bytes(), make_tone(), expected, expected[np.newaxis]):
+        np.testing.assert_array_equal(load(cell), expected)
+
+
+@pytest.mark.parametrize(
+    ("samples", "expected"),
+    [
+        (np.array([-32768, 0, 16384], dtype=np.int16), [-1, 0, 0.5]),
+        (np.array([-(2**31), 0, 2**30], dtype=np.int32), [-1, 0, 0.5]),
+        (np.array([0, 128, 192], dtype=np.uint8), [-1, 0, 0.5]),
+    ],
+)
+def test_integer_samples_are_scaled(samples, expected):
+    assert load(samples).tolist() == expected
+
+
+def test_files_are_resampled_as_librosa_does(tmp_path):
+    librosa = pytest.importorskip("librosa")
+    path = write_sound(tmp_path / "tone.wav", seconds=0.7, sampling_rate=44_100)
+    samples, rate = soundfile.read(path, dtype="float32")
+    np.testing.assert_array_equal(load(path, 16_000), librosa.resample(samples, orig_sr=rate, target_sr=16_000))
+
+
+def test_resampling_keeps_the_pitch(tmp_path):
+    cell = load(write_sound(tmp_path / "tone.wav", seconds=1.0, sampling_rate=11_025), 16_000)
+    assert cell.shape == (16_000,)
+    assert np.argmax(np.abs(np.fft.rfft(cell))) == 440
+
+
+def test_duration_crops_and_pads():
+    samples = np.arange(1, 101, dtype=np.float32) / 100
+    start = load(samples, 10, duration=4.0)
+    np.testing.assert_array_equal(start, samples[:40])
+    centre = load(samples, 10, duration=4.0, position="center")
+    np.testing.assert_array_equal(centre, samples[30:70])
+    padded = load(samples, 10, duration=12.0, position="center")
+    np.testing.assert_array_equal(padded, np.append(samples, np.zeros(20)))
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg"])
+def test_files_are_cropped_like_samples(suffix, tmp_path):
+    path = write_sound(tmp_path / f"tone.{suffix}", seconds=2.0)
+    whole = load(path)
+    for position, start in (("start", 0), ("center", 6_000)):
+        part = load(path, duration=0.5, position=position)
+        np.testing.assert_allclose(part, whole[start : start + 4_000], atol=1e-6)
+
+
+def test_cells_of_fixed_duration_are_views_of_one_block():
+    cells = AudioLoader(RATE, duration=0.1).fit_transform([make_tone(), make_tone(0.01), None])[:, 0]
+    assert cells[0].base is cells[1].base and cells[0].base.shape == (2, 800) and cells[2] is None
+
+
+def test_channels_are_averaged_or_kept(tmp_path):
+    stereo = np.column_stack([make_tone(), 0.5 * make_tone()])
+    sound = encoded(stereo, subtype="FLOAT")
+    np.testing.assert_allclose(load(sound), 0.75 * make_tone(), atol=1e-6)
+    kept = load(sound, mono=False, duration=1.0)
+    assert kept.shape == (2, RATE)
+    np.testing.assert_allclose(kept[:, :4_000], stereo.T, atol=1e-6)
+    resampled = load(sound, 16_000, mono=False)
+    assert resampled.shape == (2, 8_000)
+
+
+def test_mono_sound_keeps_its_channel_axis_without_mono():
+    assert load(make_tone(), mono=False).shape == (1, 4_000)
+
+
+def test_channels_in_antiphase_are_not_silenced():
+    stereo = encoded(np.column_stack([make_tone(), -make_tone()]))
+    with pytest.raises(BadInputError, match="cancel each other") as caught:
+        load(stereo)
+    assert "mono=False" in str(caught.value)
+    assert np.abs(load(stereo, mono=False)).max() > 0.4
+    assert not load(encoded(np.zeros((100, 2)))).any()
+
+
+def test_sound_without_samples():
+    empty = encoded(np.zeros(0))
+    assert load(empty).shape == (0,) and load(empty, 16_000).shape == (0,)
+    assert load(empty, duration=0.1).tolist() == [0.0] * 800
+    assert load(np.zeros((2, 0))).shape == (0,)
+
+
+# ---- sounds that are not what they seem
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        (np.array([0.0, np.nan]), "NaN or infinite"),
+        (np.array([0.0, np.inf], dtype=np.float32), "NaN or infinite"),
+        (np.array([0.0, 1e300]), "NaN or infinite"),
+        (np.zeros((8, 2)), "(channels, T)"),
+        (np.zeros((2, 2, 2)), "(channels, T)"),
+        (np.array(3.0), "(channels, T)"),
+        (np.zeros(5, dtype=np.int64), "how loud"),
+        (np.array(["a"]), "how loud"),
+        (3.5, "type float"),
+        (b"no sound at all", "cannot be decoded"),
+        (encoded(np.array([0.0, np.nan]), subtype="FLOAT"), "NaN or infinite"),
+        (encoded(np.zeros(9), kind="MAT5"), "format MAT5"),
+        ("a dog barks at the sea", "no such file"),
+    ],
+)
+def test_bad_cells_are_refused(cell, words):
+    with pytest.raises(BadInputError) as caught:
+        load(cell)
+    assert words in str(caught.value) and caught.value.row == 0 and caught.value.step == "AudioLoader"
+
+
+def hostile_files(directory):
+    fine = {kind: encoded(make_tone(), kind=kind) for kind in ("WAV", "FLAC", "OGG", "AIFF")}
+    contents = {
+        "missing.wav": None,
+        "empty.wav": b"",
+        "text.wav": b"this is no sound",
+        "text.mp3": b"this is no sound",
+        "samples.raw": bytes(200),
+        "cut.wav": fine["WAV"][:-100],
+        "cut.flac": fine["FLAC"][:-600],
+        "cut.ogg": fine["OGG"][:-100],
+        "cut.aiff": fine["AIFF"][:-100],
+        "header.wav": fine["WAV"][:30],
+    }
+    for name, content in contents.items():
+        if content is not None:
+            (directory / name).write_bytes(content)
+    (directory / "folder.wav").mkdir()
+    os.mkfifo(directory / "pipe.wav")
+    return [str(directory / name) for name in [*contents, "folder.wav", "pipe.wav"]] + ["zero\0byte.wav"]
+
+
+def test_hostile_files_raise_with_their_place(tmp_path):
+    whole = write_sound(tmp_path / "fine.wav")
+    for path in hostile_files(tmp_path):
+        with pytest.raises(BadInputError) as caught:
+            AudioLoader(RATE).fit_transform([whole, path])
+        assert caught.value.row == 1 and caught.value.column == 0 and caught.value.value == path
+        assert caught.value.step == "AudioLoader" and caught.value.fix
+
+
+def test_hostile_files_become_missing_with_one_warning(tmp_path):
+    whole = write_sound(tmp_path / "fine.wav")
+    bad = hostile_files(tmp_path)
+    with pytest.warns(UnreadableCellWarning, match=f"{len(bad)} cells") as caught:
+        cells = AudioLoader(RATE, on_error="missing").fit_transform([whole, *bad])[:, 0]
+    assert len(caught) == 1
+    assert [cell is not None for cell in cells] == [True] + [False] * len(bad)
+
+
+@pytest.mark.parametrize("kind", ["WAV", "AIFF", "OGG"])
+def test_truncation_is_told_as_such(kind):
+    with pytest.raises(BadInputError, match="truncated"):
+        load(encoded(make_tone(), kind=kind)[:-100])
+
+
+def with_stated_length(length):
+    sound = bytearray(encoded(make_tone()))
+    start = sound.index(b"data") + 4
+    sound[start : start + 4] = length.to_bytes(4, "little")
+    return bytes(sound)
+
+
+def test_wav_of_unknown_length_from_a_pipe_is_read():
+    assert load(with_stated_length(0xFFFFFFFF)).shape == (4_000,)
+
+
+def test_wav_that_denies_its_samples_is_not_read_as_empty():
+    with pytest.raises(BadInputError, match="8000 bytes follow"):
+        load(with_stated_length(0))
+
+
+def test_wav_with_other_chunks_is_read():
+    sound = encoded(make_tone())
+    start = sound.index(b"data")
+    extra = b"LIST" + (5).to_bytes(4, "little") + b"abcde\0"
+    np.testing.assert_array_equal(load(sound[:start] + extra + sound[start:]), load(sound))
+
+
+def test_wav_of_the_standard_library_is_read(tmp_path):
+    path = tmp_path / "tone.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes((make_tone() * 32767).astype("<i2").tobytes())
+    np.testing.assert_allclose(load(path), make_tone(), atol=1e-4)
+
+
+def test_length_is_capped_from_the_header(monkeypatch):
+    monkeypatch.setattr("mmsk.preprocessing._sound.MAX_SAMPLES", 1_000)
+    sound = encoded(make_tone())
+    with pytest.raises(BadInputError, match="at most 1000"):
+        load(sound)
+    assert load(sound, duration=0.1).shape == (800,)
+
+
+@pytest.mark.parametrize("parameters", [{"sampling_rate": 0}, {"duration": 0}, {"position": "end"}, {"mono": 2}])
+def test_bad_parameters_are_refused(parameters):
+    with pytest.raises(ValueError, match=next(iter(parameters))):
+        AudioLoader(**parameters).fit_transform([make_tone()])
