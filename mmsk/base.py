@@ -106,7 +106,9 @@ class BaseColumnTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimato
         try:
             names, columns = frame_columns(X)
         except BadInputError as error:
-            raise BadInputError(error.problem, step=type(self).__name__, row=error.row, fix=error.fix) from None
+            raise BadInputError(
+                error.problem, step=type(self).__name__, row=error.row, fix="Give every row the same number of cells."
+            ) from None
         if not columns:
             raise BadInputError(
                 "the table has no columns", step=type(self).__name__, fix="Give at least one column of cells."

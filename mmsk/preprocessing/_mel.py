@@ -66,7 +66,8 @@ def mel_filters(sampling_rate, n_fft, n_mels, f_min, f_max):
     Raises
     ------
     BadInputError
-        If the frequencies are not ``f_min < f_max <= sampling_rate / 2``.
+        If the frequencies are not ``f_min < f_max <= sampling_rate / 2``, or a band holds no frequency of the
+        transform.
 
     Examples
     --------
@@ -88,6 +89,12 @@ def mel_filters(sampling_rate, n_fft, n_mels, f_min, f_max):
     widths = np.diff(edges, axis=0)
     rising, falling = distances[:-2] / widths[:-1], -distances[2:] / widths[1:]
     triangles = np.maximum(0, np.minimum(rising, falling))
+    n_empty = int((triangles.max(axis=1) == 0).sum())
+    if n_empty:
+        raise BadInputError(
+            f"{n_empty} of n_mels={n_mels} bands lie between two frequencies of n_fft={n_fft} and would stay silent",
+            fix="Lower n_mels or raise n_fft.",
+        )
     return csr_array(triangles * 2 / (edges[2:] - edges[:-2]))
 
 

@@ -154,12 +154,13 @@ class ModalityMasker(BaseColumnTransformer):
     def _masked_table(self, X, *, mask):
         columns, names = self._check_columns(X, reset=False)
         columns = [_as_blankable(column) for column in columns]
+        are_texts = [_is_text(column) for column in columns]  # a column may be blanked from top to bottom
         if mask:
             blank = self._draw(columns, names)
             for k, positions in enumerate(self.modalities_.values()):
                 for j in positions:
                     columns[j][blank[:, k]] = np.nan if _is_numeric(columns[j]) else None
-        return self._pack(columns, X)
+        return self._pack(columns, are_texts, X)
 
     def _draw(self, columns, names):
         """Draw which modalities of which rows are blanked: a bool array of shape (n_rows, n_modalities)."""
@@ -194,7 +195,7 @@ class ModalityMasker(BaseColumnTransformer):
                 summary.update(digests[id(cell)])
             yield int.from_bytes(summary.digest(), "little")
 
-    def _pack(self, columns, X):
+    def _pack(self, columns, are_texts, X):
         asked = _get_output_config("transform", self)["dense"]
         library = type(X).__module__.partition(".")[0] if asked == "default" else asked
         if library == "pandas":
@@ -210,7 +211,11 @@ class ModalityMasker(BaseColumnTransformer):
             import polars as pl
 
             names = self.get_feature_names_out()
-            return pl.DataFrame([_polars_column(pl, name, column) for name, column in zip(names, columns, strict=True)])
+            columns = [
+                _polars_column(pl, name, column, is_text)
+                for name, column, is_text in zip(names, columns, are_texts, strict=True)
+            ]
+            return pl.DataFrame(columns)
         if all(column.dtype != object for column in columns):
             return np.column_stack(columns)
         return self._join_columns(columns)
@@ -227,12 +232,17 @@ def _as_blankable(column):
     return column.astype(np.float64) if column.dtype.kind in "iub" else column.copy()
 
 
-def _polars_column(pl, name, column):
+def _is_text(column):
+    if column.dtype != object:
+        return False
+    return all(isinstance(cell, str) for cell in column if not is_missing(cell)) and bool(presence_of(column).any())
+
+
+def _polars_column(pl, name, column, is_text):
     if column.dtype != object:
         return pl.Series(name, column)
-    is_text = all(isinstance(cell, str) for cell in column if not is_missing(cell))
     cells = [None if is_missing(cell) else cell for cell in column]
-    return pl.Series(name, cells, dtype=pl.String if is_text and presence_of(column).any() else pl.Object)
+    return pl.Series(name, cells, dtype=pl.String if is_text else pl.Object)
 
 
 def _digest(cell):

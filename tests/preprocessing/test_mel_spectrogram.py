@@ -128,6 +128,12 @@ def test_bad_range_is_a_bad_parameter_not_a_bad_cell(loader, parameters):
     assert caught.value.row is None and caught.value.step == loader.__name__
 
 
+def test_more_bands_than_frequencies_are_refused():
+    with pytest.raises(BadInputError, match="would stay silent") as caught:
+        MelSpectrogram(RATE, n_fft=256, n_mels=128, on_error="missing").fit_transform([noise()])
+    assert caught.value.fix == "Lower n_mels or raise n_fft."
+
+
 def test_samples_that_are_not_finite_are_refused():
     samples = noise()
     samples[5] = np.nan

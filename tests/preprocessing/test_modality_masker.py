@@ -1,0 +1,216 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from PIL import Image
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+from mmsk.columns import frame_presence, make_column
+from mmsk.exceptions import BadInputError
+from mmsk.preprocessing import CharEncoder, ModalityMasker, TensorFlattener
+from tests.preprocessing.files import make_pixels
+
+N_ROWS = 400
+
+
+def make_frame(n_rows=N_ROWS):
+    generator = np.random.default_rng(0)
+    return pd.DataFrame(
+        {
+            "image__photo": make_column(generator.integers(0, 255, size=(n_rows, 3, 2, 2), dtype=np.uint8)),
+            "image__back": [f"{i}.jpg" if i % 2 else None for i in range(n_rows)],
+            "caption": [f"sentence {i}" for i in range(n_rows)],
+            "clip": pd.Series([Path(f"{i}.wav") for i in range(n_rows)], dtype=object),
+            "age": np.arange(n_rows),
+            "weight": generator.normal(size=n_rows),
+        }
+    )
+
+
+def modality_presence(frame):
+    """Presence of image, caption, clip and table."""
+    presence = frame_presence(frame)
+    return np.column_stack([presence[:, :2].any(axis=1), presence[:, 2], presence[:, 3], presence[:, 4:].any(axis=1)])
+
+
+def test_modalities_are_grouped():
+    masker = ModalityMasker(random_state=0).fit(make_frame())
+    assert masker.modalities_ == {"image": [0, 1], "caption": [2], "clip": [3], "table": [4, 5]}
+
+
+@pytest.mark.parametrize("max_missing", [0, 1, 2, 3, 9])
+def test_never_more_than_asked_and_never_all(max_missing):
+    masked = ModalityMasker(max_missing, rate=1.0, random_state=0).fit_transform(make_frame())
+    n_missing = (~modality_presence(masked)).sum(axis=1)
+    assert (n_missing == min(max_missing, 3)).all()
+
+
+def test_rate_is_the_share_of_blanked_modalities():
+    masked = ModalityMasker(max_missing=3, rate=0.3, random_state=0).fit_transform(make_frame())
+    share = 1 - modality_presence(masked).mean(axis=0)
+    assert np.abs(share - 0.3).max() < 0.06
+    untouched = ModalityMasker(rate=0.0, random_state=0).fit_transform(make_frame())
+    assert modality_presence(untouched).all()
+
+
+def test_limited_choice_is_even():
+    masked = ModalityMasker(max_missing=1, rate=1.0, random_state=0).fit_transform(make_frame(2_000))
+    assert np.abs((~modality_presence(masked)).mean(axis=0) - 0.25).max() < 0.04
+
+
+def test_columns_of_a_modality_are_blanked_together():
+    masked = ModalityMasker(random_state=0, rate=0.7).fit_transform(make_frame())
+    presence, before = frame_presence(masked), frame_presence(make_frame())
+    np.testing.assert_array_equal(presence[:, 4], presence[:, 5])
+    assert not presence[before[:, 1] & ~presence[:, 0], 1].any()
+
+
+def test_modalities_missing_before_count():
+    frame = make_frame()
+    frame["caption"] = None
+    frame.loc[:99, "clip"] = None
+    masked = ModalityMasker(max_missing=2, rate=1.0, random_state=0).fit_transform(frame)
+    n_missing = (~modality_presence(masked)).sum(axis=1)
+    assert (n_missing == 2).all()
+    frame.loc[:, ["image__photo", "image__back", "clip"]] = None
+    alone = ModalityMasker(max_missing=4, rate=1.0, random_state=0).fit_transform(frame)
+    assert modality_presence(alone)[:, 3].all()
+
+
+def test_row_without_anything_stays_so():
+    masked = ModalityMasker(rate=1.0, random_state=0).fit_transform([["a", "b"], [None, ""]])
+    assert masked[1].tolist() == [None, ""] and sum(cell is None for cell in masked[0]) == 1
+
+
+def test_only_named_modalities_are_blanked():
+    masked = ModalityMasker(rate=1.0, modalities=["clip", "table"], random_state=0).fit_transform(make_frame())
+    assert modality_presence(masked).mean(axis=0).tolist() == [1, 1, 0, 0]
+
+
+def test_unknown_modalities_are_refused():
+    with pytest.raises(BadInputError, match="'video'") as caught:
+        ModalityMasker(modalities=["image", "video"]).fit(make_frame())
+    assert "caption" in str(caught.value)
+
+
+def test_mask_depends_on_row_and_seed_alone():
+    frame = make_frame()
+    masker = ModalityMasker(random_state=3).fit(frame)
+    expected = frame_presence(masker.transform(frame))
+    order = np.random.default_rng(1).permutation(N_ROWS)
+    np.testing.assert_array_equal(frame_presence(masker.transform(frame.iloc[order])), expected[order])
+    np.testing.assert_array_equal(frame_presence(masker.transform(frame.iloc[7:8])), expected[7:8])
+    repeated = frame.iloc[[5, 5, 6]]
+    np.testing.assert_array_equal(frame_presence(masker.transform(repeated)), expected[[5, 5, 6]])
+    again = ModalityMasker(random_state=3).fit(frame.iloc[:10])
+    np.testing.assert_array_equal(frame_presence(again.transform(frame)), expected)
+    other = ModalityMasker(random_state=4).fit_transform(frame)
+    assert (frame_presence(other) != expected).any()
+
+
+def test_mask_is_the_same_in_every_process():
+    masked = ModalityMasker(max_missing=1, rate=1.0, random_state=0).fit_transform(
+        [[f"{i}", f"t{i}"] for i in range(12)]
+    )
+    assert "".join("L" if row[0] is None else "R" for row in masked) == "RLRLRLRRLLRL"
+
+
+def test_equal_numbers_of_other_dtype_are_masked_alike():
+    frame = pd.DataFrame({"age": [1, 2, 3], "caption": ["a", "b", "c"]})
+    masker = ModalityMasker(rate=0.5, random_state=1).fit(frame)
+    floats = frame.astype({"age": float})
+    np.testing.assert_array_equal(frame_presence(masker.transform(frame)), frame_presence(masker.transform(floats)))
+
+
+def test_random_states():
+    frame = make_frame(50)
+    fresh = ModalityMasker().fit(frame)
+    assert fresh.seed_ != ModalityMasker().fit(frame).seed_
+    np.testing.assert_array_equal(frame_presence(fresh.transform(frame)), frame_presence(fresh.transform(frame)))
+    one, two = (ModalityMasker(random_state=np.random.RandomState(5)).fit(frame) for _ in range(2))
+    assert one.seed_ == two.seed_
+
+
+def test_masks_training_rows_only_when_asked():
+    frame = make_frame()
+    masker = ModalityMasker(when="fit", rate=1.0, random_state=0)
+    assert not modality_presence(masker.fit_transform(frame)).all()
+    assert modality_presence(masker.transform(frame)).all()
+
+
+def test_masks_in_a_pipeline_only_while_it_learns():
+    texts = [["abc", "abd"], ["xyz", "xyw"]] * 10
+    y = [0, 1] * 10
+    model = make_pipeline(
+        CharEncoder(max_length=3, vocabulary="unicode"),
+        ModalityMasker(when="fit", rate=0.0, random_state=0),
+        TensorFlattener(),
+        LogisticRegression(),
+    )
+    assert model.fit(texts, y).score(texts, y) == 1.0
+    assert not np.isnan(model[:-1].transform(texts)).any()
+
+
+def test_frames_stay_frames_and_keep_dtypes():
+    frame = make_frame().set_index(np.arange(N_ROWS) + 7)
+    before = frame.copy()
+    masked = ModalityMasker(random_state=0).fit_transform(frame)
+    assert isinstance(masked, pd.DataFrame) and masked.index.tolist() == frame.index.tolist()
+    assert masked.columns.tolist() == frame.columns.tolist()
+    assert masked["age"].dtype == np.float64 and masked["weight"].dtype == np.float64
+    assert masked["age"].isna().any() and masked["caption"].map(lambda cell: cell is None).any()
+    pd.testing.assert_frame_equal(frame, before)
+    kept = masked["image__photo"].map(lambda cell: cell is not None)
+    assert masked.loc[kept, "image__photo"].iloc[0] is frame.loc[kept, "image__photo"].iloc[0]
+
+
+def test_polars_frames_stay_polars_frames():
+    frame = pl.DataFrame({"caption": ["a", "b", "c"], "age": [1, 2, 3]})
+    masked = ModalityMasker(max_missing=1, rate=1.0, random_state=0).fit_transform(frame)
+    assert isinstance(masked, pl.DataFrame) and masked.schema == {"caption": pl.String, "age": pl.Float64}
+    assert frame_presence(masked).sum(axis=1).tolist() == [1, 1, 1]
+
+
+def test_set_output_turns_one_frame_into_another():
+    frame = make_frame(20).drop(columns="clip")
+    masker = ModalityMasker(random_state=0).set_output(transform="polars").fit(frame)
+    turned = masker.transform(frame)
+    assert isinstance(turned, pl.DataFrame) and turned.columns == frame.columns.tolist()
+    np.testing.assert_array_equal(
+        frame_presence(turned), frame_presence(masker.set_output(transform="pandas").transform(frame))
+    )
+
+
+def test_arrays_stay_arrays():
+    numbers = np.arange(20.0).reshape(10, 2)
+    assert ModalityMasker(rate=1.0, random_state=0).fit_transform(numbers).dtype == np.float64
+    cells = np.column_stack([make_column(np.ones((3, 2))), np.array(["a", "b", "c"], dtype=object), [1, 2, 3]])
+    masked = ModalityMasker(max_missing=2, rate=1.0, random_state=0).fit_transform(cells)
+    assert masked.dtype == object and frame_presence(masked).sum() == 3
+    assert ModalityMasker(random_state=0).fit(cells).modalities_ == {"x0": [0], "x1": [1], "table": [2]}
+    blanks = [cell for cell in masked[:, 2] if not isinstance(cell, int)]
+    assert blanks and all(np.isnan(cell) for cell in blanks)
+
+
+def test_every_kind_of_cell_has_a_content():
+    pixels = make_pixels(seed=1)
+    rows = [
+        ["text", b"text", pixels],
+        [Path("text"), b"", Image.fromarray(pixels)],
+        ["text", b"text", np.asfortranarray(pixels)],
+    ]
+    masker = ModalityMasker(max_missing=1, rate=1.0, random_state=0).fit(rows)
+    masked = masker.transform(rows)
+    assert frame_presence(masked[[0]]).tolist() == frame_presence(masked[[2]]).tolist()
+    with pytest.raises(BadInputError, match="content cannot be summarised") as caught:
+        masker.transform([["text", b"text", {"a": 1}]])
+    assert caught.value.row == 0 and caught.value.column == 2
+
+
+@pytest.mark.parametrize("parameters", [{"max_missing": -1}, {"rate": 1.5}, {"modalities": "image"}, {"when": "never"}])
+def test_bad_parameters_are_refused(parameters):
+    with pytest.raises(ValueError, match=next(iter(parameters))):
+        ModalityMasker(**parameters).fit(make_frame(3))
