@@ -49,8 +49,8 @@ class AudioLoader(BaseSoundTransformer):
     Notes
     -----
     Channels in antiphase would average to silence. Where the mean is 60 dB below the channels, the cell counts as
-    unreadable. A WAV, AIFF, FLAC or Ogg file that ends before its stated length is refused as truncated; MP3 files do
-    not reliably state one.
+    unreadable. A WAV, AIFF, FLAC, Ogg or MP3 file that ends before its stated length is refused; an MP3 without a
+    header states none.
 
     Examples
     --------

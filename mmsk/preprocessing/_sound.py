@@ -12,8 +12,8 @@ from mmsk.exceptions import BadInputError
 from mmsk.preprocessing._files import check_file
 from mmsk.preprocessing._sound_length import check_not_truncated
 
-# libsndfile knows more (raw samples, MATLAB files, phone formats); these say their own rate and are well tried.
-FORMATS = ("AIFF", "AU", "CAF", "FLAC", "MP3", "OGG", "RF64", "W64", "WAV", "WAVEX")
+# libsndfile knows more (raw samples, MATLAB files, phone formats); these say their rate and whether they are whole.
+FORMATS = ("AIFF", "FLAC", "MP3", "OGG", "RF64", "WAV", "WAVEX")
 # Two gigabytes of float32, more than three hours at 44.1 kHz: a header that promises more is refused.
 MAX_SAMPLES = 2**29
 # A mix 60 dB below its channels is cancellation, not sound.

@@ -12,8 +12,8 @@ _LARGEST_OGG_PAGE = 27 + 255 + 255 * 255
 def check_not_truncated(file):
     """Compare the length that a WAV, AIFF or Ogg file states with what is there.
 
-    FLAC files state their length too, which the reader compares with the samples it gets. MP3 files do not reliably
-    state one: a truncated MP3 is read as a shorter sound.
+    The reader itself finds truncated FLAC files, and MP3 files whose first frame states their length. Other MP3 files
+    state none: cut ones are shorter sounds.
 
     Parameters
     ----------
@@ -39,6 +39,10 @@ def check_not_truncated(file):
     head = file.read(12)
     if head[:4] == b"RIFF" and head[8:] == b"WAVE":
         promised, left = _find_chunk(file, size, b"data", "little")
+    elif head[:4] == b"RF64" and head[8:] == b"WAVE":
+        # The 64-bit length stands in the first chunk, behind its name, its size and the length of the file.
+        promised = int.from_bytes(file.read(24)[16:], "little")
+        left = _find_chunk(file, size, b"data", "little")[1]
     elif head[:4] == b"FORM" and head[8:] in (b"AIFF", b"AIFC"):
         promised, left = _find_chunk(file, size, b"SSND", "big")
     elif head[:4] == b"OggS":
