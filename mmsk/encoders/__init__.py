@@ -5,7 +5,6 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "_defaults": ["default_encoder"],
         "_image_encoder": ["ImageEncoder"],
         "_module_encoder": ["ModuleEncoder"],
         "_spectrogram_encoder": ["SpectrogramEncoder"],

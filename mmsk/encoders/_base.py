@@ -4,7 +4,6 @@ import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
 from sklearn.utils.multiclass import type_of_target
 
-from mmsk.columns import is_tensor_column
 from mmsk.exceptions import BadInputError
 from mmsk.net import NeuralEstimator
 from mmsk.net._constraints import TRAINING_CONSTRAINTS
@@ -47,12 +46,7 @@ class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEstim
 
     def _group(self, names, columns):
         """Take all columns for one modality."""
-        cells = [i for i, column in enumerate(columns) if is_tensor_column(column)]
-        if cells and len(cells) < len(columns):
-            missing = sorted(set(range(len(columns))) - set(cells))
-            # Columns without any cell may belong here; numbers beside arrays do not.
-            cells += [i for i in missing if columns[i].dtype == object]
-        return {"cells": sorted(cells) if cells else list(range(len(columns)))}
+        return {"cells": list(range(len(columns)))}
 
     def _encoder_for(self, modality):
         return self

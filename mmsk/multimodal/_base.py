@@ -8,7 +8,7 @@ from sklearn.utils._repr_html.estimator import _VisualBlock
 from sklearn.utils.metaestimators import _BaseComposition
 
 from mmsk.columns import group_columns
-from mmsk.encoders import default_encoder
+from mmsk.encoders._defaults import default_encoder
 from mmsk.exceptions import BadInputError, MissingModalityWarning
 from mmsk.net import NeuralEstimator
 from mmsk.net._constraints import PROBABILITY, SIZES, TRAINING_CONSTRAINTS, one_of
@@ -124,7 +124,7 @@ class BaseMultiModal(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEs
     def _sk_visual_block_(self):
         named = self._named_encoders()
         if not named:
-            return _VisualBlock("single", self)
+            return _VisualBlock("single", self, names=type(self).__name__, name_details=str(self))
         return _VisualBlock("parallel", [encoder for _, encoder in named], names=[key for key, _ in named])
 
     def __sklearn_tags__(self):

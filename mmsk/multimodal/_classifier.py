@@ -232,7 +232,7 @@ class MultiModalClassifier(ClassifierMixin, BaseMultiModal):
         new = np.setdiff1d(labels, known)
         if len(new):
             raise BadInputError(
-                f"y has class {new[0]!r}, which is not among the known classes {known.tolist()}",
+                f"y has class {new.tolist()[0]!r}, which is not among the known classes {known.tolist()}",
                 step=step,
                 row=int(np.flatnonzero(np.asarray(y) == new[0])[0]),
                 fix="Name all classes in the first call of partial_fit, or fit with warm_start=False.",

@@ -107,8 +107,7 @@ class NeuralEstimator(BaseEstimator):
         settings = self._settings()
         device = net.resolve_device(settings["device"])
         dtype, mixed = net.resolve_precision(settings["precision"], device, numeric_dtype == "float64")
-        if dtype == "float32":
-            self._check_float32(modalities, cells)
+        self._check_range(modalities, cells, dtype)
         with net.cpu_threads(settings["n_jobs"]):
             if not keep:
                 self._seed = int(check_random_state(settings["random_state"]).randint(2**31 - 1))
@@ -160,7 +159,7 @@ class NeuralEstimator(BaseEstimator):
             alone = np.flatnonzero(counts == 1)
             if len(alone):
                 raise BadInputError(
-                    f"class {self.classes_[alone[0]]!r} has one row, which cannot be both trained on and held out "
+                    f"class {self.classes_.tolist()[alone[0]]!r} has one row, which cannot be both trained on and held out "
                     "for validation",
                     step=type(self).__name__,
                     row=int(np.flatnonzero(target == alone[0])[0]),
@@ -169,8 +168,9 @@ class NeuralEstimator(BaseEstimator):
             raise BadInputError(str(error), step=type(self).__name__, fix="Change validation_fraction.") from error
         return np.sort(rows)
 
-    def _check_float32(self, modalities, cells, first_row=0):
-        largest = np.finfo(np.float32).max
+    def _check_range(self, modalities, cells, dtype, first_row=0):
+        # A float64 must leave room for its square, of which the scale of a column is made.
+        largest = np.finfo(np.float32).max if dtype == "float32" else np.sqrt(np.finfo(np.float64).max)
         for modality, part in zip(modalities, cells, strict=True):
             if modality.kind != "table" or not len(part.block):
                 continue
@@ -178,7 +178,7 @@ class NeuralEstimator(BaseEstimator):
             if len(bad):
                 slot, column = bad[0]
                 raise BadInputError(
-                    "the number is too large for float32, in which this network computes",
+                    f"the number is too large for {dtype}, in which this network computes",
                     step=type(self).__name__,
                     row=first_row + int(np.flatnonzero(part.slots[:, 0] == slot)[0]),
                     column=modality.names[column],
@@ -197,8 +197,7 @@ class NeuralEstimator(BaseEstimator):
             for start in range(0, n_rows, size):
                 part = [column[start : start + size] for column in columns]
                 cells = [collect(modality, part, step, start) for modality in self._plan.modalities]
-                if self._plan.dtype == "float32":
-                    self._check_float32(self._plan.modalities, cells, start)
+                self._check_range(self._plan.modalities, cells, self._plan.dtype, start)
                 results.append(net.outputs(self.net_, cells, embed))
                 presence.append(np.any([c.presence for c in cells], axis=0))
         return np.concatenate(results), np.concatenate(presence)

@@ -5,7 +5,7 @@ from warnings import warn
 
 import numpy as np
 
-from mmsk.columns import is_missing
+from mmsk.columns import is_missing, presence_of
 from mmsk.exceptions import BadInputError, UnreadableCellWarning
 
 # Kinds whose last axis may differ in length between cells.
@@ -109,7 +109,11 @@ def describe(key, positions, names, columns, step):
     arrays = [cell for cell in cells if isinstance(cell, np.ndarray) and cell.ndim > 0]
     if not arrays:
         return Modality(**place, kind="table", shape=(len(positions),), dtype="float64")
-    plain = [label for i, label in zip(positions, labels, strict=True) if columns[i].dtype != object]
+    plain = [
+        label
+        for i, label in zip(positions, labels, strict=True)
+        if columns[i].dtype != object and presence_of(columns[i]).any()
+    ]
     if plain:
         raise BadInputError(
             f"modality {key!r} mixes columns of arrays and columns of numbers",

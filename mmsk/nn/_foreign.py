@@ -142,4 +142,14 @@ def make_backbone(name, shape, output_dim, dropout):
         arguments["image_size"] = shape[1]
     if "progress" in known:
         arguments["progress"] = False
-    return Backbone(builder(**arguments), shape[0], output_dim, dropout)
+    backbone = Backbone(builder(**arguments), shape[0], output_dim, dropout).eval()
+    try:
+        with torch.no_grad():
+            backbone(torch.zeros(1, *shape))
+    except RuntimeError as error:
+        raise BadInputError(
+            f"backbone={name!r} cannot take photos of {shape[1]} x {shape[2]} pixels: {error}",
+            step="ImageEncoder",
+            fix="Load them larger, with ImageLoader(size=...), or use backbone='small'.",
+        ) from error
+    return backbone.train()

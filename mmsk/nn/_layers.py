@@ -51,7 +51,7 @@ class Standardize(nn.Module):
         # A constant column has rounding noise for a variance; dividing by it would blow the noise up.
         noise = torch.finfo(torch.float64).eps * (1.0 + center.abs()) * 10.0
         scale = variance.sqrt()
-        dtype = torch.float64 if cells.dtype == torch.float64 else torch.float32
+        dtype = torch.promote_types(self.mean.dtype, torch.float64 if cells.dtype == torch.float64 else torch.float32)
         self.mean = mean.to(dtype)
         self.scale = torch.where(scale > noise, scale, torch.ones_like(scale)).to(dtype)
 

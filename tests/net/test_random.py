@@ -72,6 +72,6 @@ def test_generators_reach_every_layer():
 
 
 def test_numpy_state_is_untouched():
-    state = np.random.get_state()[1].copy()
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
     make_generators(0, torch.device("cpu"), ("order",))
-    assert (np.random.get_state()[1] == state).all()
+    assert (np.random.get_state()[1] == state).all()  # noqa: NPY002

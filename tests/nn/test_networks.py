@@ -184,5 +184,7 @@ def test_vision_transformer_takes_its_image_size():
 def test_backbones_that_cannot_be():
     with pytest.raises(BadInputError, match="neither 'small' nor"):
         nn.make_backbone("resnet19", (3, 32, 32), 10, 0.0)
+    with pytest.raises(BadInputError, match="16 x 16 pixels"):
+        nn.make_backbone("squeezenet1_1", (3, 16, 16), 10, 0.0)
     with pytest.raises(BadInputError, match="1 or 3 channels"):
         nn.make_backbone("resnet18", (4, 32, 32), 10, 0.0)

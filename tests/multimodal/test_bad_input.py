@@ -1,0 +1,198 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.exceptions import NotFittedError
+
+from mmsk import BadInputError, ImageEncoder, MultiModalClassifier, SpectrogramEncoder
+from mmsk.columns import make_column
+from tests.rows import make_rows
+
+X, Y = make_rows(40)
+
+
+def small(**params):
+    encoders = [("image", ImageEncoder(widths=(4, 8), output_dim=8))]
+    return MultiModalClassifier(encoders, **{"max_epochs": 1, "random_state": 0, **params})
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return small().fit(X, Y)
+
+
+def changed(column, row, value, frame=X):
+    frame = frame.copy()
+    cells = frame[column].to_numpy(dtype=object, copy=True)
+    cells[row] = value
+    frame[column] = pd.Series(cells, index=frame.index, dtype=object)
+    return frame
+
+
+def refused(action, *words):
+    with pytest.raises(BadInputError) as caught:
+        action()
+    for word in ("MultiModalClassifier", *words):
+        assert word in str(caught.value)
+    return caught.value
+
+
+def test_raw_paths_need_a_loader():
+    raw = pd.DataFrame({"photo": ["a.jpg", "b.jpg"]})
+    error = refused(lambda: MultiModalClassifier().fit(raw, [0, 1]), "row 0", "'photo'", "'a.jpg'", "ImageLoader")
+    assert (error.row, error.column, error.value) == (0, "photo", "a.jpg")
+
+
+@pytest.mark.parametrize("bad", ["b.jpg", object(), {"a": 1}])
+def test_a_cell_that_is_no_number(bad):
+    refused(lambda: small().fit(changed("age", 7, bad), Y), "row 7", "'age'")
+
+
+@pytest.mark.parametrize("bad", ["b.jpg", 3.0])
+def test_a_cell_that_is_no_array(bad, fitted):
+    wrong = changed("image__photo", 9, bad)
+    refused(lambda: small().fit(wrong, Y), "row 9", "'image__photo'", "expected an array cell")
+    refused(lambda: fitted.predict(wrong), "row 9", "'image__photo'")
+
+
+def test_cells_of_another_shape_or_dtype(fitted):
+    for cell, words in {
+        "shape": (np.zeros((3, 16, 17), np.uint8), "(3, 16, 17)"),
+        "axes": (np.zeros((16, 16), np.uint8), "(16, 16)"),
+        "dtype": (np.zeros((3, 16, 16)), "float64"),
+        "text": (np.full((3, 16, 16), "a"), "<U1"),
+    }.values():
+        wrong = changed("image__photo", 5, cell)
+        refused(lambda wrong=wrong, words=words: small().fit(wrong, Y), "row 5", "'image__photo'", words)
+        refused(lambda wrong=wrong, words=words: fitted.predict(wrong), "row 5", words)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_values_that_are_not_finite(value, fitted):
+    cell = np.zeros((20, 24), np.float32)
+    cell[3, 3] = value
+    wrong = changed("sound__clip", 11, cell)
+    refused(lambda: small().fit(wrong, Y), "row 11", "'sound__clip'", "NaN" if np.isnan(value) else "infinity")
+    refused(lambda: fitted.predict(wrong), "row 11")
+
+
+def test_float64_cells_that_overflow():
+    refused(lambda: small().fit(changed("sound__clip", 0, np.full((20, 24), 1e300)), Y), "too large for float32")
+
+
+def test_rows_are_counted_over_all_that_is_predicted(fitted):
+    large = pd.concat([X] * 10, ignore_index=True)
+    refused(lambda: fitted.predict(changed("sound__clip", 333, np.zeros((2, 2)), large)), "row 333")
+    refused(lambda: fitted.predict(changed("age", 333, 1e39, large)), "row 333", "too large for float32")
+    refused(lambda: fitted.predict(changed("age", 333, np.inf, large)), "row 333", "infinity")
+    refused(lambda: fitted.predict(changed("age", 333, "old", large)), "row 333", "'old'")
+
+
+def test_numbers_that_overflow_float32():
+    wrong = X.copy()
+    wrong.loc[4, "age"] = 1e300
+    refused(lambda: small().fit(wrong, Y), "row 4", "'age'", "1e+300", "StandardScaler")
+    alone = X[["age"]].fillna(0.0)
+    alone.loc[4, "age"] = 1e300
+    refused(lambda: MultiModalClassifier().fit(alone, Y), "row 4", "too large for float64")
+    alone.loc[4, "age"] = 1e150
+    assert MultiModalClassifier(max_epochs=1).fit(alone, Y).n_iter_ == 1  # float64 holds it
+
+
+def test_infinite_numbers():
+    wrong = X.copy()
+    wrong.loc[4, "age"] = np.inf
+    refused(lambda: small().fit(wrong, Y), "row 4", "'age'")
+    refused(lambda: MultiModalClassifier().fit(wrong[["age"]], Y), "infinity")
+
+
+def test_lengths_differ():
+    refused(lambda: small().fit(X, Y[:-1]), "40", "39")
+    refused(lambda: small().fit(X, Y, sample_weight=np.ones(7)), "sample_weight")
+    refused(lambda: small().fit(X, Y, sample_weight=-np.ones(40)), "sample_weight")
+    refused(lambda: small().fit(X, Y, sample_weight=np.zeros(40)), "zero")
+
+
+def test_no_rows(fitted):
+    for action in (lambda: small().fit(X[:0], Y[:0]), lambda: fitted.predict(X[:0])):
+        refused(action, "0 sample(s)")
+    refused(lambda: MultiModalClassifier().fit(np.zeros((0, 3)), []), "0 sample(s)")
+
+
+def test_modalities_fit_never_saw(fitted):
+    wider = X.copy()
+    wider["video__clip"] = None
+    refused(lambda: fitted.predict(wider), "video__clip")
+    refused(lambda: fitted.predict(X.rename(columns={"sound__clip": "noise__clip"})), "noise__clip")
+    refused(lambda: fitted.predict(X.drop(columns="age")), "age")
+
+
+def test_a_modality_missing_from_every_training_row():
+    empty = X.copy()
+    empty["image__photo"] = None
+    refused(lambda: MultiModalClassifier().fit(empty, Y), "'image'", "every training row")
+    empty = X.copy()
+    empty["age"] = np.nan
+    refused(lambda: small().fit(empty, Y), "'table'", "every training row")
+
+
+def test_encoders_for_modalities_that_are_not_there():
+    model = MultiModalClassifier([("picture", ImageEncoder())])
+    refused(lambda: model.fit(X, Y), "'picture'", "image, sound, text, table")
+
+
+def test_the_wrong_encoder():
+    model = MultiModalClassifier([("image", SpectrogramEncoder())])
+    with pytest.raises(BadInputError, match=r"SpectrogramEncoder reads spectrogram.*image"):
+        model.fit(X, Y)
+
+
+def test_cells_no_encoder_knows():
+    video = make_column(np.zeros((40, 2, 3, 8, 8), np.uint8))
+    with pytest.raises(BadInputError, match=r"no encoder is known for modality 'video'.*\(2, 3, 8, 8\)"):
+        MultiModalClassifier().fit(pd.DataFrame({"video": video}), Y)
+    with pytest.raises(BadInputError, match="no encoder is known"):
+        MultiModalClassifier().fit(pd.DataFrame({"video": make_column(np.zeros((40, 5, 8, 8), np.uint8))}), Y)
+
+
+def test_numbers_and_arrays_under_one_key():
+    mixed = X.rename(columns={"age": "image__age"})
+    refused(lambda: small().fit(mixed, Y), "mixes columns", "image__age")
+
+
+def test_a_class_of_one_row_cannot_be_held_out():
+    y = Y.astype("U8")
+    y[13] = "once"
+    error = refused(lambda: small(early_stopping=True).fit(X, y), "'once'", "one row")
+    assert error.row == 13
+    assert "once" in small().fit(X, y).classes_  # training alone can do with one
+    refused(lambda: small(validation_fraction=0.01).fit(X, Y), "validation_fraction")
+
+
+def test_new_classes_later(fitted):
+    model = small().partial_fit(X, Y)
+    refused(lambda: model.partial_fit(X, np.where(Y == "cat", "cow", Y)), "'cow'", "cat")
+    refused(lambda: small().partial_fit(X, Y, classes=["cat", "dog"]), "'sea'")
+
+
+@pytest.mark.parametrize("y", [np.linspace(0, 1, 40), np.where(np.arange(40) == 3, np.nan, 1.0)])
+def test_targets_that_are_no_classes(y):
+    refused(lambda: small().fit(X, y))
+
+
+def test_a_loss_that_is_not_a_number():
+    with np.errstate(all="ignore"), pytest.raises(BadInputError, match=r"(loss became|not finite)"):
+        small(lr=1e30, max_epochs=20, optimizer="sgd", schedule="constant").fit(X, Y)
+
+
+def test_wrong_parameters():
+    for params in ({"fusion": "glue"}, {"lr": 0}, {"encoders": "none"}, {"missing": "mean"}, {"class_weight": "even"}):
+        with pytest.raises(ValueError, match=next(iter(params))):
+            small().set_params(**params).fit(X, Y)
+    with pytest.raises(BadInputError, match="toaster"):
+        small(device="toaster").fit(X, Y)
+
+
+def test_not_fitted():
+    for method in ("predict", "predict_proba", "decision_function", "transform"):
+        with pytest.raises(NotFittedError):
+            getattr(small(), method)(X)
