@@ -108,7 +108,18 @@ class ImageEncoder(BaseEncoder):
         self.verbose = verbose
 
     def build(self, modality):
-        """Build the network; see `BaseEncoder.build`."""
+        """Build the network for cells of a modality.
+
+        Parameters
+        ----------
+        modality : mmsk.net.Modality
+            What the cells look like.
+
+        Returns
+        -------
+        torch.nn.Module
+            Maps a tensor of cells to embeddings of shape (n_cells, output_dim).
+        """
         self._check_kind(modality)
         if self.backbone == "small":
             return nn.ImageNetwork(modality.shape[0], tuple(self.widths), self.output_dim, self.dropout)

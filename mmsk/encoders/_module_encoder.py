@@ -151,7 +151,18 @@ class ModuleEncoder(BaseEncoder):
         return self
 
     def build(self, modality):
-        """Build the network; see `BaseEncoder.build`."""
+        """Build the network for cells of a modality.
+
+        Parameters
+        ----------
+        modality : mmsk.net.Modality
+            What the cells look like.
+
+        Returns
+        -------
+        torch.nn.Module
+            Maps a tensor of cells to embeddings of shape (n_cells, output_dim).
+        """
         extra = self._extra_params()
         unknown = [name for name in extra if not name.startswith(_PREFIX)]
         if unknown:

@@ -159,8 +159,8 @@ class NeuralEstimator(BaseEstimator):
             alone = np.flatnonzero(counts == 1)
             if len(alone):
                 raise BadInputError(
-                    f"class {self.classes_.tolist()[alone[0]]!r} has one row, which cannot be both trained on and held out "
-                    "for validation",
+                    f"class {self.classes_.tolist()[alone[0]]!r} has one row, which cannot be both trained on and held "
+                    "out for validation",
                     step=type(self).__name__,
                     row=int(np.flatnonzero(target == alone[0])[0]),
                     fix="Add rows of that class, or train without early_stopping and validation_fraction.",

@@ -61,11 +61,28 @@ class Cells:
 
     @property
     def presence(self):
-        """Rows that have the modality; ndarray of shape (n_rows,), dtype bool."""
+        """Tell which rows have the modality.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,), dtype bool
+            True where any of its columns has a cell.
+        """
         return (self.slots >= 0).any(axis=1)
 
     def take(self, rows):
-        """Keep some rows; the block stays as it is unless cells are left without a row."""
+        """Keep some rows; the block stays as it is unless cells are left without a row.
+
+        Parameters
+        ----------
+        rows : ndarray of int
+            The rows to keep.
+
+        Returns
+        -------
+        Cells
+            Cells of those rows.
+        """
         slots = self.slots[rows]
         used = np.unique(slots[slots >= 0])
         if len(used) == len(self.block):
@@ -75,7 +92,18 @@ class Cells:
         return Cells(self.block[used], new_place[slots])
 
     def weights(self, sample_weight):
-        """Sum the weights of the rows each cell stands in; ndarray of shape (n_cells,)."""
+        """Sum the weights of the rows each cell stands in.
+
+        Parameters
+        ----------
+        sample_weight : ndarray of shape (n_rows,)
+            Weights of the rows.
+
+        Returns
+        -------
+        ndarray of shape (n_cells,)
+            Weights of the cells.
+        """
         total = np.zeros(len(self.block))
         for slots in self.slots.T:
             np.add.at(total, slots[slots >= 0], sample_weight[slots >= 0])

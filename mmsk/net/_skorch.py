@@ -18,8 +18,10 @@ class FusedNet(NeuralNet):
 
     Parameters
     ----------
-    module, criterion, optimizer, **kwargs
-        As `skorch.NeuralNet` takes them; the criterion returns one loss a row.
+    module : nn.Module
+        The network.
+    criterion : nn.Module
+        Returns one loss a row.
     auxiliary_loss : float
         Weight of the modalities' own heads.
     schedule : {"constant", "cosine"}
@@ -30,6 +32,8 @@ class FusedNet(NeuralNet):
         Whether to multiply in bfloat16 while training.
     foreign_random : torch.Generator or None
         Where random draws of modules that are not ours come from; None if there are none.
+    **kwargs : dict
+        Further arguments of `skorch.NeuralNet`.
     """
 
     def __init__(
@@ -65,8 +69,10 @@ class FusedNet(NeuralNet):
             Outputs and auxiliary outputs of the network.
         y_true : tuple of Tensor
             Targets and weights.
-        X, training
-            As skorch passes them.
+        X : dict
+            The batch, not used.
+        training : bool
+            Whether the modalities' own heads count.
 
         Returns
         -------
@@ -86,11 +92,41 @@ class FusedNet(NeuralNet):
         return (losses * weight).sum() / weight.sum().clamp_min(torch.finfo(weight.dtype).tiny)
 
     def infer(self, x, **fit_params):
-        """Run the network on a batch; see `skorch.NeuralNet.infer`."""
-        return self.module_(**x, **fit_params)  # batches are gathered on the device
+        """Run the network on a batch, which is on its device already.
+
+        Parameters
+        ----------
+        x : dict
+            What `FusedNetwork.forward` takes.
+        **fit_params : dict
+            Further arguments of the network.
+
+        Returns
+        -------
+        tuple
+            Outputs and auxiliary outputs.
+        """
+        return self.module_(**x, **fit_params)
 
     def fit_loop(self, X, y=None, epochs=None, **kwargs):
-        """Run the epochs; see `skorch.NeuralNet.fit_loop`."""
+        """Run the epochs.
+
+        Parameters
+        ----------
+        X : RowSubset
+            Training rows.
+        y : None
+            Targets are part of `X`.
+        epochs : int, default=None
+            How many; None takes `max_epochs`.
+        **kwargs : dict
+            As skorch passes them.
+
+        Returns
+        -------
+        self
+            The net.
+        """
         epochs = self.max_epochs if epochs is None else epochs
         self._step = 0
         self._n_steps = epochs * len(self.get_iterator(X, training=True))
@@ -135,7 +171,20 @@ class FusedNet(NeuralNet):
         self.history.record(prefix + "_batch_count", n_batches)
 
     def train_step(self, batch, **fit_params):
-        """Take one optimiser step; see `skorch.NeuralNet.train_step`."""
+        """Take one optimiser step.
+
+        Parameters
+        ----------
+        batch : tuple
+            Inputs, and targets with weights.
+        **fit_params : dict
+            Further arguments of the network.
+
+        Returns
+        -------
+        dict
+            Loss and outputs, as skorch's callbacks expect them.
+        """
         if self.schedule == "cosine":
             self._set_rates(_cosine(self._step, self._n_steps, self.warmup))
         self._step += 1
@@ -155,7 +204,20 @@ class FusedNet(NeuralNet):
         return {"loss": loss, "y_pred": y_pred[0]}
 
     def validation_step(self, batch, **fit_params):
-        """Compute the loss of one batch without learning; see `skorch.NeuralNet.validation_step`."""
+        """Compute the loss of one batch without learning.
+
+        Parameters
+        ----------
+        batch : tuple
+            Inputs, and targets with weights.
+        **fit_params : dict
+            Further arguments of the network.
+
+        Returns
+        -------
+        dict
+            Loss and outputs.
+        """
         with torch.no_grad():
             y_pred = self.infer(batch[0], **fit_params)
             loss = self.get_loss(y_pred, batch[1], X=batch[0], training=False)

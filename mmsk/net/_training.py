@@ -112,7 +112,7 @@ def make_optimizer(optimizer, lr, weight_decay):
     optimizer : type
         The class.
     params : dict
-        skorch parameters.
+        Parameters of the skorch net.
     """
     named = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "sgd": torch.optim.SGD}
     params = {"lr": lr, "optimizer__weight_decay": weight_decay}
@@ -246,12 +246,31 @@ def outputs(net, cells, embed=False):
 
 
 def weights_to_numpy(network):
-    """Copy weights and buffers into numpy arrays; dict of str to ndarray."""
+    """Copy weights and buffers into numpy arrays.
+
+    Parameters
+    ----------
+    network : FusedNetwork
+        The network.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Arrays by name.
+    """
     return {name: value.detach().cpu().contiguous().numpy().copy() for name, value in network.state_dict().items()}
 
 
 def weights_from_numpy(network, weights):
-    """Load what :func:`weights_to_numpy` gave, keeping each array's dtype."""
+    """Load what :func:`weights_to_numpy` gave, keeping each array's dtype.
+
+    Parameters
+    ----------
+    network : FusedNetwork
+        The network.
+    weights : dict of str to ndarray
+        Arrays by name.
+    """
     state = {name: torch.from_numpy(np.array(value)) for name, value in weights.items()}
     network.load_state_dict(state, assign=True)
     network.to(memory_format=torch.channels_last)

@@ -120,8 +120,10 @@ class FusedNetwork(nn.Module):
 
         Parameters
         ----------
-        embeddings, presence
+        embeddings : list of Tensor of shape (n_rows, dim)
             As :meth:`encode` returns them.
+        presence : Tensor of shape (n_rows, n_modalities), dtype bool
+            Likewise.
 
         Returns
         -------

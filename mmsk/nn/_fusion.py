@@ -57,7 +57,20 @@ class PooledFusion(nn.Module):
         )
 
     def forward(self, embeddings, presence):
-        """Fuse; see :meth:`ConcatFusion.forward`."""
+        """Fuse.
+
+        Parameters
+        ----------
+        embeddings : list of Tensor of shape (n_rows, dim)
+            One a modality.
+        presence : Tensor of shape (n_rows, n_modalities), dtype bool
+            Which modalities a row has.
+
+        Returns
+        -------
+        Tensor of shape (n_rows, output_dim)
+            The fused embedding; zero in rows without any modality.
+        """
         stacked = torch.stack([fit(e) for fit, e in zip(self.maps, embeddings, strict=True)], 1)
         there = presence[:, :, None]
         if self.how == "max":
