@@ -5,7 +5,7 @@ from numbers import Integral
 from pathlib import Path
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -207,20 +207,33 @@ class BaseCellTransformer(BaseColumnTransformer):
                 cell = block[i]
             cells[i] = cell
 
+        def read_several(start):
+            last = min(start + step, len(raw))
+            for i in range(start, last):
+                read(i)
+            return last - start
+
+        # Small files are read faster than a task is handed to a thread, so a task is several cells; but some tasks a
+        # thread, as cells differ in length and progress is shown by them.
+        step = max(1, min(64, len(raw) // (8 * effective_n_jobs(self.n_jobs))))
         # Threads write into the block they share; decoders, resamplers and FFTs release the interpreter lock.
-        finished = Parallel(n_jobs=self.n_jobs, require="sharedmem", return_as="generator_unordered")(
-            delayed(read)(i) for i in range(len(raw))
+        tasks = Parallel(n_jobs=self.n_jobs, require="sharedmem", return_as="generator_unordered")(
+            delayed(read_several)(start) for start in range(0, len(raw), step)
         )
-        for _ in self._with_progress(finished, len(raw)):
-            continue
+        self._finish(tasks, len(raw))
         return cells, errors
 
-    def _with_progress(self, finished, total):
+    def _finish(self, tasks, total):
+        """Wait for tasks, each of which gives its number of cells."""
         if not self.verbose:
-            return finished
+            for _ in tasks:
+                continue
+            return
         from tqdm.auto import tqdm
 
-        return tqdm(finished, total=total, desc=type(self).__name__, unit="cell")
+        with tqdm(total=total, desc=type(self).__name__, unit="cell") as bar:
+            for n_cells in tasks:
+                bar.update(n_cells)
 
     def _report(self, errors, places, columns, names):
         """Raise the first error, or warn once about all of them."""

@@ -154,3 +154,8 @@ class TensorFlattener(BaseColumnTransformer):
             return array.reshape(-1)
         rows = array.reshape(1 if array.ndim == 1 else len(array), -1).astype(np.float64)
         return np.concatenate([_STATISTICS[name](rows, axis=1) for name in self.statistics])
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = False
+        return tags

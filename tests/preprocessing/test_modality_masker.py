@@ -142,7 +142,7 @@ def test_masks_training_rows_only_when_asked():
 
 
 def test_masks_in_a_pipeline_only_while_it_learns():
-    texts = [["abc", "abd"], ["xyz", "xyw"]] * 10
+    texts = [["abc", "abe"], ["xyz", "xyw"]] * 10
     y = [0, 1] * 10
     model = make_pipeline(
         CharEncoder(max_length=3, vocabulary="unicode"),

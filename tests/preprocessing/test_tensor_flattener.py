@@ -2,10 +2,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import ColumnTransformer
+from sklearn.utils import get_tags
 
 from mmsk.columns import make_column
 from mmsk.exceptions import BadInputError
-from mmsk.preprocessing import MelSpectrogram, TensorFlattener
+from mmsk.preprocessing import CharEncoder, MelSpectrogram, TensorFlattener
 from tests.preprocessing.files import make_tone
 
 
@@ -87,6 +88,11 @@ def test_columns_without_numbers_are_refused(column, words):
 def test_bad_statistics_are_refused(statistics):
     with pytest.raises(BadInputError, match="statistics must be"):
         TensorFlattener(statistics=statistics).fit(make_column([np.ones(2)]))
+
+
+def test_tags_say_what_is_read():
+    assert not get_tags(TensorFlattener()).input_tags.string and get_tags(CharEncoder()).input_tags.string
+    assert get_tags(CharEncoder()).requires_fit and not get_tags(CharEncoder(vocabulary="unicode")).requires_fit
 
 
 def test_bridge_behind_a_column_transformer():
