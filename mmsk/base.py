@@ -48,7 +48,7 @@ class BaseColumnTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimato
 
         Returns
         -------
-        self : object
+        object
             The fitted transformer.
 
         Raises

@@ -112,12 +112,7 @@ def _from_file(source, duration, position):
             if duration is not None and n_samples(rate, duration) < file.frames:
                 wanted = n_samples(rate, duration)
                 file.seek((file.frames - wanted) // 2 if position == "center" else 0)
-            if wanted * file.channels > MAX_SAMPLES:
-                raise BadInputError(
-                    f"the sound has {wanted} samples in {file.channels} channels where at most {MAX_SAMPLES} in all "
-                    "are read",
-                    fix="Set a duration, or cut the file.",
-                )
+            _check_size(wanted, file.channels)
             samples = file.read(wanted, dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a name ending in .raw needs a rate
         raise BadInputError(f"the sound cannot be decoded: {error}", fix=_FIX) from error
@@ -127,6 +122,14 @@ def _from_file(source, duration, position):
             fix="Mend the file or blank the cell.",
         )
     return samples.T, rate
+
+
+def _check_size(length, n_channels):
+    if length * n_channels > MAX_SAMPLES:
+        raise BadInputError(
+            f"the sound has {length} samples in {n_channels} channels where at most {MAX_SAMPLES} in all are read",
+            fix="Set a duration, or cut the file.",
+        )
 
 
 def _from_array(cell):
@@ -174,6 +177,7 @@ def _resample(samples, rate, sampling_rate):
     length = math.ceil(samples.shape[-1] * sampling_rate / rate)
     if length == 0:
         return samples
+    _check_size(length, samples.size // samples.shape[-1])  # a header may promise one sample a second
     resampled = soxr.resample(samples.T, rate, sampling_rate, quality="HQ").T
     return _fit_length(resampled, length)
 

@@ -254,6 +254,14 @@ def test_length_is_capped_from_the_header(monkeypatch):
     assert load(sound, duration=0.1).shape == (800,)
 
 
+def test_length_is_capped_before_resampling(monkeypatch):
+    monkeypatch.setattr("mmsk.preprocessing._sound.MAX_SAMPLES", 10_000)
+    slow = encoded(np.zeros((100, 2)), sampling_rate=1)
+    with pytest.raises(BadInputError, match="800000 samples in 2 channels"):
+        load(slow, mono=False)
+    assert load(slow, duration=0.5).shape == (4_000,)
+
+
 @pytest.mark.parametrize("parameters", [{"sampling_rate": 0}, {"duration": 0}, {"position": "end"}, {"mono": 2}])
 def test_bad_parameters_are_refused(parameters):
     with pytest.raises(ValueError, match=next(iter(parameters))):
