@@ -11,13 +11,13 @@ class ImageEncoder(BaseEncoder):
     Parameters
     ----------
     backbone : str, default="small"
-        ``"small"`` is a residual network of 0.7 million weights that trains from scratch on a few hundred photos; any
+        ``"small"`` is a residual network of 0.5 million weights that trains from scratch on a few hundred photos; any
         other name is one of ``torchvision.models.list_models(torchvision.models)``, such as ``"resnet18"``.
-    widths : sequence of int, default=(32, 64, 128, 128)
+    widths : sequence of int, default=(32, 64, 128)
         Channels of the small network's residual blocks.
     output_dim : int, default=128
         Size of the embedding.
-    dropout : float, default=0.2
+    dropout : float, default=0.5
         Dropout before the embedding.
     max_epochs, batch_size : int, default=40, 64
         Passes over the rows and rows a step, when trained alone.
@@ -80,9 +80,9 @@ class ImageEncoder(BaseEncoder):
         self,
         backbone="small",
         *,
-        widths=(32, 64, 128, 128),
+        widths=(32, 64, 128),
         output_dim=128,
-        dropout=0.2,
+        dropout=0.5,
         max_epochs=40,
         batch_size=64,
         lr=1e-3,

@@ -10,15 +10,15 @@ class TextEncoder(BaseEncoder):
 
     Parameters
     ----------
-    embedding_dim : int, default=32
+    embedding_dim : int, default=64
         Size of a character's vector.
-    kernel_sizes : sequence of int, default=(3, 4, 5, 6)
+    kernel_sizes : sequence of int, default=(4, 5, 6, 7)
         Widths of the convolutions in characters.
-    n_filters : int, default=128
+    n_filters : int, default=256
         Filters of each width.
     output_dim : int, default=128
         Size of the embedding.
-    dropout : float, default=0.4
+    dropout : float, default=0.2
         Dropout before the embedding, and of character vectors at half that rate.
     max_epochs, batch_size : int, default=40, 64
         Passes over the rows and rows a step, when trained alone.
@@ -80,12 +80,12 @@ class TextEncoder(BaseEncoder):
 
     def __init__(
         self,
-        embedding_dim=32,
+        embedding_dim=64,
         *,
-        kernel_sizes=(3, 4, 5, 6),
-        n_filters=128,
+        kernel_sizes=(4, 5, 6, 7),
+        n_filters=256,
         output_dim=128,
-        dropout=0.4,
+        dropout=0.2,
         max_epochs=40,
         batch_size=64,
         lr=1e-3,
