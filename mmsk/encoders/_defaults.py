@@ -39,6 +39,7 @@ def default_encoder(modality):
         raise BadInputError(
             f"no encoder is known for modality {modality.key!r}, whose cells have shape {modality.shape} and dtype "
             f"{modality.dtype}",
+            step="encoders",
             column=modality.names[0],
             fix="Name one in encoders=[...]; ModuleEncoder takes any torch module.",
         )

@@ -83,6 +83,13 @@ class BaseMultiModal(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEs
         named = self._named_encoders()
         keys = [key for key, _ in named]
         self._validate_names(keys)
+        for key, encoder in named:
+            if not hasattr(encoder, "build"):
+                raise BadInputError(
+                    f"encoders names {encoder!r} for modality {key!r}, which is no encoder",
+                    step=type(self).__name__,
+                    fix="Give an instance, such as ImageEncoder('resnet18'); ModuleEncoder wraps any torch module.",
+                )
         groups = group_columns(names, columns, keys)
         unknown = [key for key in keys if key not in groups]
         if unknown:

@@ -131,11 +131,34 @@ class FusedNet(NeuralNet):
         self._step = 0
         self._n_steps = epochs * len(self.get_iterator(X, training=True))
         self._base_rates = [group["lr"] for group in self.optimizer_.param_groups]
+        self._stopped_by_callback = self.interrupted = False
         try:
             return super().fit_loop(X, y, epochs=epochs, **kwargs)
+        except KeyboardInterrupt:
+            self.interrupted = not self._stopped_by_callback
+            raise
         finally:
             if self.schedule != "constant":
                 self._set_rates(1.0)
+
+    def notify(self, method_name, **cb_kwargs):
+        """Announce an event, and remember if a callback answers by ending the training.
+
+        skorch ends a training by `KeyboardInterrupt` and keeps what was learned, also when it is a user who interrupts.
+        Inside a search over many fits that would only start the next one, so the two are told apart.
+
+        Parameters
+        ----------
+        method_name : str
+            The event.
+        **cb_kwargs : dict
+            What callbacks get.
+        """
+        try:
+            super().notify(method_name, **cb_kwargs)
+        except KeyboardInterrupt:
+            self._stopped_by_callback = True
+            raise
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """Train or validate for one epoch; see `skorch.NeuralNet.run_single_epoch`."""

@@ -214,6 +214,8 @@ def train(net, plan, cells, target, weight, valid_rows, seed, epochs):
         # What only training needed would otherwise keep all cells in memory for as long as the model lives.
         net.train_split = None
         net.iterator_train__generator = net.foreign_random = None
+    if net.interrupted:
+        raise KeyboardInterrupt
     if not all(bool(torch.isfinite(p).all()) for p in net.module_.parameters()):
         raise BadInputError("training ended with weights that are not finite", fix="Lower lr, or scale the columns.")
 

@@ -140,6 +140,10 @@ def test_encoders_for_modalities_that_are_not_there():
     refused(lambda: model.fit(X, Y), "'picture'", "image, sound, text, table")
 
 
+def test_something_that_is_no_encoder():
+    refused(lambda: MultiModalClassifier([("image", "resnet18")]).fit(X, Y), "'resnet18'", "ImageEncoder('resnet18')")
+
+
 def test_the_wrong_encoder():
     model = MultiModalClassifier([("image", SpectrogramEncoder())])
     with pytest.raises(BadInputError, match=r"SpectrogramEncoder reads spectrogram.*image"):

@@ -228,6 +228,23 @@ def test_callbacks_hear_every_event():
     assert len(model.history_[0]["batches"]) == 3
 
 
+def test_a_callback_may_end_training_and_a_user_may_interrupt_it():
+    X, y = make_rows(40)
+
+    class Stop(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            raise KeyboardInterrupt
+
+    assert small(callbacks=[Stop]).fit(X, y).n_iter_ == 1
+
+    class Interrupted(torch.optim.AdamW):
+        def step(self, *args, **kwargs):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        small(optimizer=Interrupted).fit(X, y)
+
+
 def test_warm_start_and_partial_fit_go_on():
     X, y = make_rows(60)
     model = small(max_epochs=2, warm_start=True).fit(X, y)
