@@ -11,7 +11,7 @@ class ImageEncoder(BaseEncoder):
     Parameters
     ----------
     backbone : str, default="small"
-        ``"small"`` is a residual network of 0.5 million weights that trains from scratch on a few hundred photos; any
+        ``"small"`` is a residual network of 0.6 million weights that trains from scratch on a few hundred photos; any
         other name is one of ``torchvision.models.list_models(torchvision.models)``, such as ``"resnet18"``.
     widths : sequence of int, default=(32, 64, 128)
         Channels of the small network's residual blocks.

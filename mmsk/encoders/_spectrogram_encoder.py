@@ -14,7 +14,7 @@ class SpectrogramEncoder(BaseEncoder):
     ----------
     network : {"residual", "four_branch"}, default="residual"
         A small residual network, or four branches that look through windows of 8, 16, 32 and 64 bins or frames.
-    widths : sequence of int, default=(32, 64, 128, 128)
+    widths : sequence of int, default=(16, 32, 64, 128)
         Channels of the residual network's blocks.
     output_dim : int, default=128
         Size of the embedding.
@@ -84,7 +84,7 @@ class SpectrogramEncoder(BaseEncoder):
         self,
         network="residual",
         *,
-        widths=(32, 64, 128, 128),
+        widths=(16, 32, 64, 128),
         output_dim=128,
         dropout=0.2,
         max_epochs=40,
