@@ -1,8 +1,8 @@
 """Does the fused network beat classical models on real photos, sounds and sentences, some of them missing?
 
-For each fold and seed it trains on rows paired from the three other folds and tests on rows paired from that fold, and does the
-same with hand-made features, one support vector machine or linear model a modality, probabilities combined by geometric
-mean over those present. Prints accuracy, overall and by number of missing modalities, as mean and spread.
+For each fold and seed it trains on rows paired from the three other folds and tests on rows paired from that fold, and
+does the same with hand-made features, one support vector machine or linear model a modality, probabilities combined by
+geometric mean over those present. Prints accuracy, overall and by number of missing modalities, as mean and spread.
 
     python -m benchmarks.trimodal --data ../shared/data --folds 1 2 3 4 --seeds 1 2 3
 """
