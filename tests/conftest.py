@@ -1,4 +1,9 @@
+import os
+
 import pytest
+
+# scikit-learn's array API checks are skipped without it; scipy reads it when it is imported.
+os.environ.setdefault("SCIPY_ARRAY_API", "1")
 
 
 def pytest_runtest_setup(item):
