@@ -1,0 +1,118 @@
+"""The examples run as printed, and so does the README."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parents[1]
+SMALL = {
+    "plot_quickstart.py": ["--rows", "72", "--epochs", "8", "--n-jobs", "1"],
+    "plot_cross_validation.py": ["--rows", "48", "--epochs", "4", "--n-jobs", "1"],
+    "plot_custom_encoder.py": ["--rows", "60", "--epochs", "6"],
+}
+
+
+def run(arguments, folder):
+    """Run Python elsewhere than in the checkout, with warnings as errors; give what it printed."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
+    command = [sys.executable, "-W", "error", *arguments]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def scores_of(printed):
+    return [float(number) for number in re.findall(r"(?<![\d.])[01]\.\d{3}(?!\d)", printed)]
+
+
+def check_pictures(folder, names):
+    for name in names:
+        with Image.open(folder / name) as picture:
+            assert min(picture.size) > 300, name
+            darkest, lightest = picture.convert("L").getextrema()
+            assert darkest < 100 < 200 < lightest, f"{name} is blank"
+
+
+def test_every_example_is_run_here():
+    assert {path.name for path in (ROOT / "examples").glob("*.py")} == set(SMALL)
+
+
+def test_quickstart(tmp_path):
+    printed = run([ROOT / "examples" / "plot_quickstart.py", *SMALL["plot_quickstart.py"]], tmp_path)
+    names = ["accuracy_by_missing.png", "confusion_matrix.png", "loss_curve.png", "rows.png"]
+    assert sorted(path.name for path in (tmp_path / "demo").glob("*.png")) == names  # the default folder
+    check_pictures(tmp_path / "demo", names)
+    for name in names:
+        assert str(Path("demo") / name) in printed
+    for line in [
+        "all modalities, fused",
+        *(f"{name} alone, same network" for name in ("image", "sound", "text", "table")),
+        "classical, one model a modality",
+        "classical, logistic regression",
+        "classical, random forest",
+    ]:
+        found = re.search(rf"{line} +([01]\.\d{{3}}) \+- (0\.\d{{3}}) +(\d+) rows", printed)
+        assert found, line
+        assert 0.0 < float(found[1]) <= 1.0
+    counts = [int(n) for n in re.findall(r"^\d missing .* (\d+) rows$", printed, flags=re.MULTILINE)]
+    assert sum(counts) == 72
+    assert len(counts) == 3
+
+
+def test_cross_validation(tmp_path):
+    options = SMALL["plot_cross_validation.py"]
+    printed = run([ROOT / "examples" / "plot_cross_validation.py", tmp_path / "out", *options], tmp_path)
+    check_pictures(tmp_path / "out", ["learning_curve.png"])
+    settings = re.findall(r"^ *(concat|mean) +(0\.[03]) +([01]\.\d+) +0\.\d+$", printed, flags=re.MULTILINE)
+    assert len(settings) == len({setting[:2] for setting in settings}) == 4
+    means = [float(setting[2]) for setting in settings]
+    assert means == sorted(means, reverse=True)
+    assert re.search(r"on 12 rows held out: [01]\.\d{3}", printed)
+    assert re.search(r"rows of training: \{6: [01]\.\d+, 12: [01]\.\d+, 24: [01]\.\d+\}", printed)
+
+
+def test_custom_encoder(tmp_path):
+    printed = run([ROOT / "examples" / "plot_custom_encoder.py", tmp_path, *SMALL["plot_custom_encoder.py"]], tmp_path)
+    check_pictures(tmp_path, ["embedding.png"])
+    assert len(scores_of(printed)) == 4
+    assert re.findall(r"^ *(\d+) filters: [01]\.\d{3} in 3 folds$", printed, flags=re.MULTILINE) == ["2", "32"]
+
+
+def readme_blocks():
+    return re.findall(
+        r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
+
+
+def test_the_readme_has_a_short_example():
+    assert len(readme_blocks()) >= 1
+    assert len(readme_blocks()[0].splitlines()) < 20
+
+
+@pytest.mark.parametrize("number", range(len(readme_blocks())))
+def test_python_blocks_of_the_readme_run_as_printed(number, tmp_path):
+    *statements, last = readme_blocks()[number].rstrip().splitlines()
+    shown = run(["-c", "\n".join([*statements, f"print({last})"])], tmp_path)
+    assert float(shown) > 0.4, "four classes: chance is 0.25"
+
+
+def test_links_and_names_of_the_readme_exist():
+    import mmsk
+
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)#]+)\)", text)
+    assert len(links) >= 5
+    for link in links:
+        assert (ROOT / link).is_file(), link
+    table = text.split("## What is in it")[1].split("\n\n")[1]
+    names = re.findall(r"`([A-Z]\w+)", re.sub(r"\| [^|]*\|$", "", table, flags=re.MULTILINE))
+    assert len(names) >= 14
+    for name in names:
+        assert hasattr(mmsk, name), name
+    for target in re.findall(r"^make (\w+)$", text, flags=re.MULTILINE):
+        assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)
