@@ -28,7 +28,7 @@ def run(feature, speaker, seed, data):
     heard = clips["speaker"] != speaker
     model = make_pipeline(
         FEATURES[feature].set_output(transform="pandas"),
-        MultiModalClassifier(hidden_layer_sizes=(), max_epochs=20, random_state=seed),
+        MultiModalClassifier(hidden_layer_sizes=(), lr=1e-3, max_epochs=20, random_state=seed),
     )
     y = clips["target"]
     return model.fit(X[heard], y[heard]).score(X[~heard], y[~heard])

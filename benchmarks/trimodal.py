@@ -34,6 +34,7 @@ def make_model(seed, max_epochs=25, n_jobs=None):
         modality_dropout=0.3,
         auxiliary_loss=1.0,
         batch_size=32,
+        lr=1e-3,
         max_epochs=max_epochs,
         n_jobs=n_jobs,
         random_state=seed,

@@ -21,7 +21,7 @@ class ImageEncoder(BaseEncoder):
         Dropout before the embedding.
     max_epochs, batch_size : int, default=40, 64
         Passes over the rows and rows a step, when trained alone.
-    lr, weight_decay : float, default=1e-3, 1e-2
+    lr, weight_decay : float, default=3e-3, 1e-2
         Peak learning rate and decay of AdamW, when trained alone.
     callbacks : list, default=None
         skorch callbacks, when trained alone.
@@ -85,7 +85,7 @@ class ImageEncoder(BaseEncoder):
         dropout=0.5,
         max_epochs=40,
         batch_size=64,
-        lr=1e-3,
+        lr=3e-3,
         weight_decay=1e-2,
         callbacks=None,
         device="auto",

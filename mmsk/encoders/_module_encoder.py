@@ -22,7 +22,7 @@ class ModuleEncoder(BaseEncoder):
         Whether to standardise cells along their first axis with the statistics of the training cells.
     max_epochs, batch_size : int, default=40, 64
         Passes over the rows and rows a step, when trained alone.
-    lr, weight_decay : float, default=1e-3, 1e-2
+    lr, weight_decay : float, default=3e-3, 1e-2
         Peak learning rate and decay of AdamW, when trained alone.
     callbacks : list, default=None
         skorch callbacks, when trained alone.
@@ -87,7 +87,7 @@ class ModuleEncoder(BaseEncoder):
         standardize=True,
         max_epochs=40,
         batch_size=64,
-        lr=1e-3,
+        lr=3e-3,
         weight_decay=1e-2,
         callbacks=None,
         device="auto",

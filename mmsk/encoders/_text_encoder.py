@@ -22,7 +22,7 @@ class TextEncoder(BaseEncoder):
         Dropout before the embedding, and of character vectors at half that rate.
     max_epochs, batch_size : int, default=40, 64
         Passes over the rows and rows a step, when trained alone.
-    lr, weight_decay : float, default=1e-3, 1e-2
+    lr, weight_decay : float, default=3e-3, 1e-2
         Peak learning rate and decay of AdamW, when trained alone.
     callbacks : list, default=None
         skorch callbacks, when trained alone.
@@ -88,7 +88,7 @@ class TextEncoder(BaseEncoder):
         dropout=0.2,
         max_epochs=40,
         batch_size=64,
-        lr=1e-3,
+        lr=3e-3,
         weight_decay=1e-2,
         callbacks=None,
         device="auto",

@@ -34,8 +34,8 @@ class MultiModalRegressor(RegressorMixin, BaseMultiModal):
         one modality only.
     optimizer : {"adamw", "adam", "sgd"} or type, default="adamw"
         Optimiser, or a `torch.optim.Optimizer` subclass.
-    lr : float, default=1e-3
-        Peak learning rate.
+    lr : float, default=3e-3
+        Peak learning rate. Large backbones want less, 1e-4 to 1e-3.
     weight_decay : float, default=1e-2
         Weight decay of the optimiser.
     schedule : {"cosine", "constant"}, default="cosine"
@@ -61,7 +61,8 @@ class MultiModalRegressor(RegressorMixin, BaseMultiModal):
         What to compute in. ``"auto"`` is float64 for a float64 table on a CPU, bfloat16 products with float32 weights
         while training on a GPU that has them, float32 otherwise.
     n_jobs : int, default=None
-        CPU threads; None is one, -1 is all. Another number of threads changes the last bits of a result.
+        CPU threads; None is one, -1 is all. Another number of threads changes the last bits of a result. Threads that
+        compete with other processes for cores wait for each other: run folds side by side first.
     random_state : int, RandomState instance or None, default=None
         Seed of initial weights, order of rows and dropout; torch's and numpy's global state are not touched.
     verbose : int, default=0
@@ -111,7 +112,7 @@ class MultiModalRegressor(RegressorMixin, BaseMultiModal):
         missing="zero",
         auxiliary_loss=0.3,
         optimizer="adamw",
-        lr=1e-3,
+        lr=3e-3,
         weight_decay=1e-2,
         schedule="cosine",
         batch_size=64,

@@ -22,10 +22,10 @@ class NeuralEstimator(BaseEstimator):
     trains, predicts and pickles.
     """
 
-    # Training parameters that not every subclass offers.
+    # What holds where a subclass does not offer the parameter.
     _default_settings = {
         "optimizer": "adamw",
-        "lr": 1e-3,
+        "lr": 3e-3,
         "weight_decay": 1e-2,
         "schedule": "cosine",
         "batch_size": 64,
