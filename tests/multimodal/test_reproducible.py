@@ -1,8 +1,10 @@
 import copy
+import gc
 import pickle
 import pickletools
 import subprocess
 import sys
+import weakref
 
 import joblib
 import numpy as np
@@ -113,3 +115,14 @@ def test_a_model_trained_on_a_gpu_answers_on_a_cpu():
     assert model.score(X, Y) > 0.8
     again = pickle.loads(pickle.dumps(model.set_params(device="cpu")))
     np.testing.assert_allclose(again.predict_proba(X), model.predict_proba(X), atol=1e-2)
+
+
+def test_weights_are_freed_without_the_garbage_collector():
+    model = model_of().fit(X, Y)
+    weight = weakref.ref(next(model.net_.module_.parameters()))
+    gc.disable()
+    try:
+        del model
+        assert weight() is None
+    finally:
+        gc.enable()
