@@ -48,8 +48,8 @@ def test_photos_sounds_and_sentences():
 @pytest.mark.parametrize("feature", [MFCC, MelSpectrogram])
 def test_spoken_digits_of_known_speakers(feature):
     clips = fetch_fsdd(folder=DATA / "fsdd").frame
-    clips = clips[clips["target"].astype(int).isin([0, 1, 2]) & (clips["index"].astype(int) < 10)]
-    held_out = clips["index"].astype(int) < 3
+    clips = clips[clips["target"].isin([0, 1, 2]) & (clips["take"] < 10)]
+    held_out = clips["take"] < 3
     sound = feature(sampling_rate=8000, duration=1.0, n_fft=256, hop_length=128, n_mels=32)
     model = make_pipeline(sound, MultiModalClassifier([("clip", SpectrogramEncoder(widths=(16, 32)))], random_state=0))
     model.fit(clips[["clip"]][~held_out], clips["target"][~held_out])

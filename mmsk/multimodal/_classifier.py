@@ -151,29 +151,31 @@ class MultiModalClassifier(ClassifierMixin, BaseMultiModal):
         verbose=0,
         class_weight=None,
     ):
-        self.encoders = encoders
-        self.fusion = fusion
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.dropout = dropout
-        self.modality_dropout = modality_dropout
-        self.missing = missing
-        self.auxiliary_loss = auxiliary_loss
-        self.optimizer = optimizer
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.schedule = schedule
-        self.batch_size = batch_size
-        self.max_epochs = max_epochs
-        self.validation_fraction = validation_fraction
-        self.early_stopping = early_stopping
-        self.n_iter_no_change = n_iter_no_change
-        self.callbacks = callbacks
-        self.warm_start = warm_start
-        self.device = device
-        self.precision = precision
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
+        super().__init__(
+            encoders,
+            fusion=fusion,
+            hidden_layer_sizes=hidden_layer_sizes,
+            dropout=dropout,
+            modality_dropout=modality_dropout,
+            missing=missing,
+            auxiliary_loss=auxiliary_loss,
+            optimizer=optimizer,
+            lr=lr,
+            weight_decay=weight_decay,
+            schedule=schedule,
+            batch_size=batch_size,
+            max_epochs=max_epochs,
+            validation_fraction=validation_fraction,
+            early_stopping=early_stopping,
+            n_iter_no_change=n_iter_no_change,
+            callbacks=callbacks,
+            warm_start=warm_start,
+            device=device,
+            precision=precision,
+            n_jobs=n_jobs,
+            random_state=random_state,
+            verbose=verbose,
+        )
         self.class_weight = class_weight
 
     @_fit_context(prefer_skip_nested_validation=False)

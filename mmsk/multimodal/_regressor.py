@@ -101,57 +101,6 @@ class MultiModalRegressor(RegressorMixin, BaseMultiModal):
     True
     """
 
-    def __init__(
-        self,
-        encoders="auto",
-        *,
-        fusion="concat",
-        hidden_layer_sizes=(128,),
-        dropout=0.0,
-        modality_dropout=0.0,
-        missing="zero",
-        auxiliary_loss=0.3,
-        optimizer="adamw",
-        lr=3e-3,
-        weight_decay=1e-2,
-        schedule="cosine",
-        batch_size=64,
-        max_epochs=40,
-        validation_fraction=None,
-        early_stopping=False,
-        n_iter_no_change=10,
-        callbacks=None,
-        warm_start=False,
-        device="auto",
-        precision="auto",
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
-    ):
-        self.encoders = encoders
-        self.fusion = fusion
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.dropout = dropout
-        self.modality_dropout = modality_dropout
-        self.missing = missing
-        self.auxiliary_loss = auxiliary_loss
-        self.optimizer = optimizer
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.schedule = schedule
-        self.batch_size = batch_size
-        self.max_epochs = max_epochs
-        self.validation_fraction = validation_fraction
-        self.early_stopping = early_stopping
-        self.n_iter_no_change = n_iter_no_change
-        self.callbacks = callbacks
-        self.warm_start = warm_start
-        self.device = device
-        self.precision = precision
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
-
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y, sample_weight=None):
         """Train the network.
