@@ -107,7 +107,7 @@ class NeuralEstimator(BaseEstimator):
         settings = self._settings()
         device = net.resolve_device(settings["device"])
         dtype, mixed = net.resolve_precision(settings["precision"], device, numeric_dtype == "float64")
-        self._check_range(modalities, cells, dtype)
+        self._check_range(modalities, cells, self._plan.dtype if keep else dtype)
         with net.cpu_threads(settings["n_jobs"]):
             if not keep:
                 self._seed = int(check_random_state(settings["random_state"]).randint(2**31 - 1))
@@ -120,18 +120,25 @@ class NeuralEstimator(BaseEstimator):
                 network = net.build_network(self._plan, self._encoders, generator)
                 net.learn_statistics(network, self._plan, cells, weight)
                 self._build_net(network, mixed)
+            else:
+                self.net_.set_params(lr=settings["lr"], batch_size=settings["batch_size"])
             # Single epochs have no course of the learning rate to follow.
             self.net_.schedule = settings["schedule"] if epochs is None else "constant"
-            net.train(
-                self.net_,
-                self._plan,
-                cells,
-                target,
-                weight,
-                self._held_out(target, task, settings),
-                [self._seed, self.n_iter_],
-                settings["max_epochs"] if epochs is None else epochs,
-            )
+            try:
+                net.train(
+                    self.net_,
+                    self._plan,
+                    cells,
+                    target,
+                    weight,
+                    self._held_out(target, task, settings),
+                    [self._seed, self.n_iter_],
+                    settings["max_epochs"] if epochs is None else epochs,
+                )
+            except BaseException:
+                if not keep:
+                    del self.net_  # half a training is no fit
+                raise
         self.history_ = self.net_.history
         self.n_iter_ = len(self.history_)
         return self
@@ -201,6 +208,9 @@ class NeuralEstimator(BaseEstimator):
                 results.append(net.outputs(self.net_, cells, embed))
                 presence.append(np.any([c.presence for c in cells], axis=0))
         return np.concatenate(results), np.concatenate(presence)
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "net_")
 
     # ------------------------------------------------------------------------------------------------- pickling
     def __getstate__(self):

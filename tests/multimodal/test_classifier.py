@@ -5,6 +5,7 @@ import torch
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_iris
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
 from skorch.callbacks import Callback, LRScheduler
 
@@ -241,8 +242,11 @@ def test_a_callback_may_end_training_and_a_user_may_interrupt_it():
         def step(self, *args, **kwargs):
             raise KeyboardInterrupt
 
+    model = small(optimizer=Interrupted)
     with pytest.raises(KeyboardInterrupt):
-        small(optimizer=Interrupted).fit(X, y)
+        model.fit(X, y)
+    with pytest.raises(NotFittedError):
+        model.predict(X)
 
 
 def test_warm_start_and_partial_fit_go_on():
@@ -252,6 +256,9 @@ def test_warm_start_and_partial_fit_go_on():
     model.fit(X, y)
     assert model.n_iter_ == 4
     assert model.history_[-1]["train_loss"] < first
+    model.set_params(lr=1e-4, batch_size=60, max_epochs=1).fit(X, y)
+    assert model.net_.optimizer_.param_groups[0]["lr"] == 1e-4
+    assert model.history_[-1]["train_batch_count"] == 1
     step = small().partial_fit(X[:30], y[:30], classes=["cat", "dog", "sea", "sun"])
     assert step.n_iter_ == 1
     assert step.classes_.tolist() == ["cat", "dog", "sea", "sun"]
