@@ -101,6 +101,59 @@ class MultiModalRegressor(RegressorMixin, BaseMultiModal):
     True
     """
 
+    def __init__(
+        self,
+        encoders="auto",
+        *,
+        fusion="concat",
+        hidden_layer_sizes=(128,),
+        dropout=0.0,
+        modality_dropout=0.0,
+        missing="zero",
+        auxiliary_loss=0.3,
+        optimizer="adamw",
+        lr=3e-3,
+        weight_decay=1e-2,
+        schedule="cosine",
+        batch_size=64,
+        max_epochs=40,
+        validation_fraction=None,
+        early_stopping=False,
+        n_iter_no_change=10,
+        callbacks=None,
+        warm_start=False,
+        device="auto",
+        precision="auto",
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+    ):
+        super().__init__(
+            encoders,
+            fusion=fusion,
+            hidden_layer_sizes=hidden_layer_sizes,
+            dropout=dropout,
+            modality_dropout=modality_dropout,
+            missing=missing,
+            auxiliary_loss=auxiliary_loss,
+            optimizer=optimizer,
+            lr=lr,
+            weight_decay=weight_decay,
+            schedule=schedule,
+            batch_size=batch_size,
+            max_epochs=max_epochs,
+            validation_fraction=validation_fraction,
+            early_stopping=early_stopping,
+            n_iter_no_change=n_iter_no_change,
+            callbacks=callbacks,
+            warm_start=warm_start,
+            device=device,
+            precision=precision,
+            n_jobs=n_jobs,
+            random_state=random_state,
+            verbose=verbose,
+        )
+
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y, sample_weight=None):
         """Train the network.
