@@ -56,3 +56,12 @@ def test_every_name_of_a_room_can_be_had_from_mmsk(room):
 def test_unknown_name_raises():
     with pytest.raises(AttributeError, match="Imagination"):
         _ = mmsk.Imagination
+
+
+def test_torch_torchvision_and_torchaudio_are_one_set():
+    shapes = run_python(
+        "import torch, torchvision, torchaudio; boxes = torch.tensor([[0.0, 0, 1, 1], [0, 0, 1, 1]]);"
+        "kept = torchvision.ops.nms(boxes, torch.ones(2), 0.5);"
+        "print(len(kept), torchaudio.functional.resample(torch.zeros(800), 8000, 16000).shape[0])"
+    )
+    assert shapes == "1 1600"
