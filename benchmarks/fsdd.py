@@ -24,7 +24,7 @@ FEATURES = {"MFCC": MFCC(20, **SOUND), "MelSpectrogram": MelSpectrogram(**SOUND)
 
 def run(feature, speaker, seed, data):
     clips = pd.read_csv(Path(data) / "fsdd" / "fsdd.csv")
-    X = pd.DataFrame({"clip": [str(Path(data).resolve() / "fsdd" / path) for path in clips["audio"]]})
+    X = pd.DataFrame({"clip": [str(Path(data).absolute() / "fsdd" / path) for path in clips["audio"]]})
     heard = clips["speaker"] != speaker
     model = make_pipeline(
         FEATURES[feature].set_output(transform="pandas"),

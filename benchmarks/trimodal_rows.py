@@ -28,7 +28,7 @@ def trimodal_rows(fold, seed, data=DATA):
 
 
 def _pair(items, n_per_class, seed, data):
-    folder = Path(data).resolve() / "trimodal"
+    folder = Path(data).absolute() / "trimodal"
     tables = {}
     for column, modality in COLUMNS.items():
         part = items[items["modality"] == modality]
