@@ -40,10 +40,8 @@ class Rows:
         -------
         inputs : dict
             What `FusedNetwork.forward` takes.
-        target : Tensor of shape (n_batch, ...)
-            Targets.
-        weight : Tensor of shape (n_batch,)
-            Weights.
+        targets : tuple of Tensor
+            Targets of shape (n_batch, ...) and weights of shape (n_batch,).
         """
         cells, owners = [], []
         for block, slots in zip(self.blocks, self.slots, strict=True):

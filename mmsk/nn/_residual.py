@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from mmsk.nn._layers import ChannelDropout, Projection, Standardize
+from mmsk.nn._layers import Projection, Standardize
 
 
 class ResidualBlock(nn.Module):
@@ -46,18 +46,16 @@ class ResidualTrunk(nn.Module):
         Input channels.
     widths : sequence of int
         Channels of the blocks.
-    dropout : float
-        Channel dropout between the blocks.
     """
 
-    def __init__(self, n_channels, widths, dropout=0.0):
+    def __init__(self, n_channels, widths):
         super().__init__()
         self.stem = nn.Sequential(
             nn.Conv2d(n_channels, widths[0], 5, 2, 2, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()
         )
         blocks, previous = [], widths[0]
         for i, width in enumerate(widths):
-            blocks += [ResidualBlock(previous, width, 1 if i == 0 else 2), ChannelDropout(dropout)]
+            blocks.append(ResidualBlock(previous, width, 1 if i == 0 else 2))
             previous = width
         self.blocks = nn.Sequential(*blocks)
 
