@@ -5,7 +5,7 @@ import math
 
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import Callback, PassthroughScoring
+from skorch.callbacks import Callback
 
 from mmsk.exceptions import BadInputError
 from mmsk.net._random import RandomFrom
@@ -132,6 +132,9 @@ class FusedNet(NeuralNet):
         self._n_steps = epochs * len(self.get_iterator(X, training=True))
         self._base_rates = [group["lr"] for group in self.optimizer_.param_groups]
         self._stopped_by_callback = self.interrupted = False
+        # Asked once a fit, not once a step.
+        self._announce_batches = any(_listens(callback) for _, callback in self.callbacks_)
+        self._announce_gradients = any(_overrides(callback, "on_grad_computed") for _, callback in self.callbacks_)
         try:
             return super().fit_loop(X, y, epochs=epochs, **kwargs)
         except KeyboardInterrupt:
@@ -164,16 +167,15 @@ class FusedNet(NeuralNet):
         """Train or validate for one epoch; see `skorch.NeuralNet.run_single_epoch`."""
         if iterator is None:
             return
-        announce = any(_listens(callback) for _, callback in self.callbacks_)
         self._set_training(training)
         losses, weights = [], []
         for batch in iterator:
-            if announce:
+            if self._announce_batches:
                 self.notify("on_batch_begin", batch=batch, training=training)
             step = self.train_step(batch, **fit_params) if training else self.validation_step(batch, **fit_params)
             losses.append(step["loss"].detach())
             weights.append(batch[1][1].sum())
-            if announce:
+            if self._announce_batches:
                 self.history.record_batch(prefix + "_loss", float(losses[-1]))
                 self.history.record_batch(prefix + "_batch_size", len(batch[1][1]))
                 self.notify("on_batch_end", batch=batch, training=training, **step)
@@ -216,7 +218,7 @@ class FusedNet(NeuralNet):
             y_pred = self.infer(batch[0], **fit_params)
             loss = self.get_loss(y_pred, batch[1], X=batch[0], training=True)
         loss.backward()
-        if any(_hears_gradients(callback) for _, callback in self.callbacks_):
+        if self._announce_gradients:
             self.notify(
                 "on_grad_computed",
                 named_parameters=list(self.get_all_learnable_params()),
@@ -271,11 +273,5 @@ def _listens(callback):
     return any(_overrides(callback, event) for event in ("on_batch_begin", "on_batch_end"))
 
 
-def _hears_gradients(callback):
-    return _overrides(callback, "on_grad_computed")
-
-
 def _overrides(callback, event):
-    if isinstance(callback, PassthroughScoring):
-        return True
     return getattr(type(callback), event, None) is not getattr(Callback, event)

@@ -7,7 +7,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
-from skorch.callbacks import Callback, LRScheduler
+from skorch.callbacks import Callback, LRScheduler, PassthroughScoring
 
 from mmsk import ImageEncoder, MissingModalityWarning, MultiModalClassifier, SpectrogramEncoder, TextEncoder
 from mmsk.columns import make_column
@@ -227,6 +227,21 @@ def test_callbacks_hear_every_event():
     assert heard.count("batch") == heard.count("grad") == 2 * 3
     assert model.net_.optimizer_.param_groups[0]["lr"] == pytest.approx(5e-5)
     assert len(model.history_[0]["batches"]) == 3
+
+
+def test_scores_passed_through_from_batches():
+    X, y = make_rows(40)
+
+    class Count(Callback):
+        def on_batch_end(self, net, batch, training, **kwargs):
+            net.history.record_batch("train_rows", len(batch[1][0]))
+
+    passed = PassthroughScoring("train_rows", lower_is_better=False, on_train=True)
+    model = small(max_epochs=2, callbacks=[Count, ("rows", passed)]).fit(X, y)
+    sizes = np.array(model.history_[-1, "batches", :, "train_rows"])
+    assert sizes.sum() == 40
+    assert model.history_[-1]["train_rows"] == pytest.approx(np.average(sizes, weights=sizes))
+    assert "train_rows_best" in model.history_[-1]
 
 
 def test_a_callback_may_end_training_and_a_user_may_interrupt_it():
