@@ -1,0 +1,1 @@
+"""Decoded cells kept on disk between folds, searches and runs."""

@@ -1,0 +1,57 @@
+"""Cells that are read when they are needed, so that a set of files larger than memory can be trained on."""
+
+import numpy as np
+
+
+class LazyCell:
+    """A cell of a tensor column that is decoded each time it is asked for.
+
+    Parameters
+    ----------
+    read : callable
+        From the raw cell to an array; raises `BadInputError`. Picklable.
+    raw : object
+        The raw cell, such as a path.
+    shape : tuple of int
+        Shape of the array.
+    dtype : dtype
+        Its dtype.
+    step : str
+        The loader that made the cell, for error messages.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mmsk.lazy import LazyCell
+    >>> cell = LazyCell(len, "cat", shape=(), dtype=np.dtype(int), step="Length")
+    >>> cell
+    LazyCell('cat', shape=(), dtype=int64)
+    >>> np.asarray(cell)
+    array(3)
+    """
+
+    __slots__ = ("dtype", "raw", "read", "shape", "step")
+
+    def __init__(self, read, raw, *, shape, dtype, step):
+        self.read = read
+        self.raw = raw
+        self.shape = tuple(shape)
+        self.dtype = np.dtype(dtype)
+        self.step = step
+
+    @property
+    def ndim(self):
+        """Count the axes of the array.
+
+        Returns
+        -------
+        int
+            Their number.
+        """
+        return len(self.shape)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.read(self.raw), dtype=dtype or self.dtype, copy=copy)
+
+    def __repr__(self):
+        return f"LazyCell({self.raw!r}, shape={self.shape}, dtype={self.dtype})"
