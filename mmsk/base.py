@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
-from sklearn.utils._param_validation import StrOptions
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context, clone
+from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mmsk.columns import frame_columns, is_missing
 from mmsk.exceptions import BadInputError, UnreadableCellWarning
+from mmsk.lazy import CellReader, LazyCell
 
 
 class BaseColumnTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -170,58 +171,88 @@ class BaseCellTransformer(BaseColumnTransformer):
     [[array([3])], [None], [array([5])]]
     """
 
+    # A subclass that has no such parameters reads its cells at once and keeps them in memory.
+    lazy = False
+    memory = None
+
     _parameter_constraints: dict = {
         "on_error": [StrOptions({"raise", "missing"})],
+        "lazy": ["boolean"],
+        "memory": [str, Path, HasMethods(["cache"]), None],
         "n_jobs": [Integral, None],
         "verbose": ["verbose"],
     }
 
     def _transform_columns(self, columns, names):
         places = distinct_places(columns)
-        cells, errors = self._read_cells([columns[found[0][1]][found[0][0]] for found in places])
+        raw = [columns[found[0][1]][found[0][0]] for found in places]
+        cells, errors = self._lazy_cells(raw) if self.lazy else self._read_cells(raw)
         if errors:
             self._report(errors, places, columns, names)
         return spread_cells(cells, places, columns)
 
     def _read_cells(self, raw):
-        """Read distinct cells in threads; give the arrays, and the errors by position."""
+        """Read distinct cells; give the arrays, and the errors by position."""
         # Parameters that do not go together are found here, so that they are not taken for bad cells.
         layout, read_cell = self._cell_layout(), self._cell_reader()
-        # Views of one block, so that a fold or an over-sampled copy of the column moves pointers only.
-        block = np.empty((len(raw), *layout[0]), dtype=layout[1]) if layout and raw else None
         cells = [None] * len(raw)
-        errors = {}
+        if layout is None or not raw:
+            return cells, self._walk(len(raw), lambda i: cells.__setitem__(i, read_cell(raw[i])))
+        # Views of one block, so that a fold or an over-sampled copy of the column moves pointers only.
+        block = np.empty((len(raw), *layout[0]), dtype=layout[1])
 
         def read(i):
-            # Cells ahead of the first bad one are still read: which error is raised must not depend on the threads.
-            # (list() first, as another thread may add an error while min() walks them.)
-            if self.on_error == "raise" and errors and i > min(list(errors)):
-                return
-            try:
-                cell = read_cell(raw[i])
-            except BadInputError as error:
-                errors[i] = error
-                return
-            if block is not None:
-                block[i] = cell
-                cell = block[i]
-            cells[i] = cell
+            block[i] = read_cell(raw[i])
+            cells[i] = block[i]
 
-        def read_several(start):
-            last = min(start + step, len(raw))
+        return cells, self._walk(len(raw), read)
+
+    def _lazy_cells(self, raw):
+        """Promise distinct cells; give the promises, and the errors by position."""
+        layout = self._cell_layout()
+        if layout is None:
+            raise BadInputError(
+                "lazy cells came of no fixed shape",
+                step=type(self).__name__,
+                fix="Give a duration, or leave lazy=False.",
+            )
+        reader = CellReader(clone(self))
+        cells = [None] * len(raw)
+        # Only decoding tells which cells are missing; a wrong path shows without it.
+        check = reader if self.on_error == "missing" else self._check_raw
+
+        def promise(i):
+            check(raw[i])
+            cells[i] = LazyCell(reader, raw[i], shape=layout[0], dtype=layout[1], step=type(self).__name__)
+
+        return cells, self._walk(len(raw), promise)
+
+    def _walk(self, n_cells, work):
+        """Call `work` with every position, in threads; give the errors by position."""
+        errors = {}
+
+        def work_on_several(start):
+            last = min(start + step, n_cells)
             for i in range(start, last):
-                read(i)
+                # Cells ahead of the first bad one are still read: which error is raised must not depend on the
+                # threads. (list() first, as another thread may add an error while min() walks them.)
+                if errors and self.on_error == "raise" and i > min(list(errors)):
+                    break
+                try:
+                    work(i)
+                except BadInputError as error:
+                    errors[i] = error
             return last - start
 
         # Small files are read faster than a task is handed to a thread, so a task is several cells; but some tasks a
         # thread, as cells differ in length and progress is shown by them.
-        step = max(1, min(64, len(raw) // (8 * effective_n_jobs(self.n_jobs))))
-        # Threads write into the block they share; decoders, resamplers and FFTs release the interpreter lock.
+        step = max(1, min(64, n_cells // (8 * effective_n_jobs(self.n_jobs))))
+        # Threads share what they write into; decoders, resamplers and FFTs release the interpreter lock.
         tasks = Parallel(n_jobs=self.n_jobs, require="sharedmem", return_as="generator_unordered")(
-            delayed(read_several)(start) for start in range(0, len(raw), step)
+            delayed(work_on_several)(start) for start in range(0, n_cells, step)
         )
-        self._finish(tasks, len(raw))
-        return cells, errors
+        self._finish(tasks, n_cells)
+        return errors
 
     def _finish(self, tasks, total):
         """Wait for tasks, each of which gives its number of cells."""
@@ -259,6 +290,9 @@ class BaseCellTransformer(BaseColumnTransformer):
     def _cell_reader(self):
         """Give the function that reads one cell; what all cells share is built here, once a call."""
         raise NotImplementedError
+
+    def _check_raw(self, cell):
+        """Refuse, without decoding it, what cannot be a raw cell."""
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -1,5 +1,6 @@
 """Tensor columns: object columns whose cells are arrays, or None where a row lacks the modality.
 
+A cell may also be a `mmsk.lazy.LazyCell`, an array that is decoded when it is asked for.
 Everything that travels between the steps of a pipeline is one of these or an ordinary numeric column.
 """
 
@@ -8,6 +9,7 @@ import numbers
 import numpy as np
 
 from mmsk.exceptions import BadInputError
+from mmsk.lazy import LazyCell
 
 TABLE = "table"
 
@@ -33,7 +35,7 @@ def is_missing(cell):
     """
     if cell is None or (isinstance(cell, (str, bytes)) and len(cell) == 0):
         return True
-    if isinstance(cell, (str, bytes, np.ndarray)):
+    if isinstance(cell, (str, bytes, np.ndarray, LazyCell)):
         return False
     # pd.NA and NaT are recognised by name so that pandas need not be imported for a list of paths.
     if type(cell).__name__ in ("NAType", "NaTType"):
@@ -72,7 +74,7 @@ def make_column(cells, presence=None):
 
     Parameters
     ----------
-    cells : ndarray of shape (n_rows, ...) or sequence of ndarray or None
+    cells : ndarray of shape (n_rows, ...) or sequence of ndarray, LazyCell or None
         A block, whose rows become views, or one array (or an absent value) a row.
     presence : array-like of shape (n_rows,), dtype bool, default=None
         Rows that have the modality; the others become None.
@@ -103,7 +105,7 @@ def make_column(cells, presence=None):
         cell = cells[row]
         if is_missing(cell):
             raise BadInputError("the cell is empty but presence says it is there", step="make_column", row=int(row))
-        column[row] = np.asarray(cell)
+        column[row] = cell if isinstance(cell, LazyCell) else np.asarray(cell)
     return column
 
 
@@ -116,8 +118,8 @@ def stack_column(column):
 
     Parameters
     ----------
-    column : sequence of ndarray or None, of shape (n_rows,)
-        A tensor column whose cells have one shape.
+    column : sequence of ndarray, LazyCell or None, of shape (n_rows,)
+        A tensor column whose cells have one shape; lazy ones are decoded.
 
     Returns
     -------
@@ -129,7 +131,7 @@ def stack_column(column):
     Raises
     ------
     BadInputError
-        If no row has a cell, or the cells differ in shape.
+        If no row has a cell, the cells differ in shape, or a lazy one can no longer be decoded.
 
     Examples
     --------
@@ -143,19 +145,23 @@ def stack_column(column):
     rows = np.flatnonzero(presence)
     if len(rows) == 0:
         raise BadInputError("every cell of the column is missing, so its shape is unknown", step="stack_column")
-    first = np.asarray(column[rows[0]])
-    dtype = np.result_type(*{np.asarray(column[row]).dtype for row in rows})
-    block = np.zeros((len(column), *first.shape), dtype=dtype)
-    for row in rows:
-        cell = np.asarray(column[row])
-        if cell.shape != first.shape:
+    cells = [column[row] if isinstance(column[row], LazyCell) else np.asarray(column[row]) for row in rows]
+    shape = cells[0].shape
+    block = np.zeros((len(column), *shape), dtype=np.result_type(*{cell.dtype for cell in cells}))
+    for row, cell in zip(rows, cells, strict=True):
+        if cell.shape != shape:
             raise BadInputError(
-                f"a cell of shape {cell.shape} stands in a column whose first cell has shape {first.shape}",
+                f"a cell of shape {cell.shape} stands in a column whose first cell has shape {shape}",
                 step="stack_column",
                 row=int(row),
                 fix="Load the column with a fixed size or duration.",
             )
-        block[row] = cell
+        try:
+            block[row] = cell
+        except BadInputError as error:  # a lazy cell whose file is gone
+            raise BadInputError(
+                error.problem, step=cell.step, row=int(row), value=cell.raw, fix=error.fix
+            ) from error.__cause__
     return block, presence
 
 
@@ -270,7 +276,7 @@ def is_tensor_column(column):
     Returns
     -------
     bool
-        True if its first present cell is an array with at least one dimension.
+        True if its first present cell is an array, decoded or not, with at least one dimension.
 
     Examples
     --------
@@ -282,7 +288,7 @@ def is_tensor_column(column):
     if column.dtype != object:
         return False
     first = next((cell for cell in column if not is_missing(cell)), None)
-    return isinstance(first, np.ndarray) and first.ndim > 0
+    return isinstance(first, (np.ndarray, LazyCell)) and first.ndim > 0
 
 
 def group_columns(names, columns, keys=()):

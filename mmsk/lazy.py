@@ -1,6 +1,56 @@
 """Cells that are read when they are needed, so that a set of files larger than memory can be trained on."""
 
+from functools import cached_property
+
 import numpy as np
+
+
+class CellReader:
+    """The reading half of a loader, which goes between processes without what it builds.
+
+    Parameters
+    ----------
+    loader : BaseCellTransformer
+        The loader; a copy that nobody changes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mmsk.lazy import CellReader
+    >>> from mmsk.preprocessing import AudioLoader
+    >>> CellReader(AudioLoader())(np.array([0, 16384], dtype="int16"))
+    array([0. , 0.5], dtype=float32)
+    """
+
+    def __init__(self, loader):
+        self.loader = loader
+
+    def __call__(self, raw):
+        """Decode one raw cell.
+
+        Parameters
+        ----------
+        raw : object
+            The raw cell.
+
+        Returns
+        -------
+        ndarray
+            The cell.
+
+        Raises
+        ------
+        BadInputError
+            If it cannot be read.
+        """
+        return self._read(raw)
+
+    @cached_property
+    def _read(self):
+        return self.loader._cell_reader()  # windows and filters, once a process rather than once a cell
+
+    def __getstate__(self):
+        return {"loader": self.loader}
 
 
 class LazyCell:
@@ -9,7 +59,7 @@ class LazyCell:
     Parameters
     ----------
     read : callable
-        From the raw cell to an array; raises `BadInputError`. Picklable.
+        From the raw cell to an array; raises `BadInputError`. Picklable, such as a `CellReader`.
     raw : object
         The raw cell, such as a path.
     shape : tuple of int

@@ -29,6 +29,11 @@ class AudioLoader(BaseSoundTransformer):
     on_error : {"raise", "missing"}, default="raise"
         What a sound that cannot be read does: raise `BadInputError`, or become a missing cell, with one
         `UnreadableCellWarning` a call.
+    lazy : bool, default=False
+        Give cells that are decoded when they are asked for (`mmsk.lazy.LazyCell`), so that a set of files may be
+        larger than memory. `transform` checks that the files are there. Needs a `duration` and `mono`.
+    memory : str, Path or joblib.Memory, default=None
+        Where decoded files and encoded ``bytes`` are kept between folds, searches and runs, as `Pipeline` has it.
     n_jobs : int, default=None
         Number of threads; None means 1 unless in a `joblib.parallel_config` context.
     verbose : int, default=0
@@ -71,6 +76,8 @@ class AudioLoader(BaseSoundTransformer):
         position="start",
         mono=True,
         on_error="raise",
+        lazy=False,
+        memory=None,
         n_jobs=None,
         verbose=0,
     ):
@@ -79,6 +86,8 @@ class AudioLoader(BaseSoundTransformer):
         self.position = position
         self.mono = mono
         self.on_error = on_error
+        self.lazy = lazy
+        self.memory = memory
         self.n_jobs = n_jobs
         self.verbose = verbose
 

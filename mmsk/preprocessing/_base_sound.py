@@ -5,7 +5,7 @@ from numbers import Integral, Real
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from mmsk.base import BaseCellTransformer
-from mmsk.preprocessing._sound import read_sound
+from mmsk.preprocessing._sound import check_sound, read_sound
 
 
 class BaseSoundTransformer(BaseCellTransformer):
@@ -25,6 +25,9 @@ class BaseSoundTransformer(BaseCellTransformer):
         "position": [StrOptions({"start", "center"})],
         **BaseCellTransformer._parameter_constraints,
     }
+
+    def _check_raw(self, cell):
+        check_sound(cell)
 
     def _read_waveform(self, cell, mono=True):
         return read_sound(

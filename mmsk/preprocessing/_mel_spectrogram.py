@@ -41,6 +41,11 @@ class MelSpectrogram(BaseSoundTransformer):
     on_error : {"raise", "missing"}, default="raise"
         What a sound that cannot be read does: raise `BadInputError`, or become a missing cell, with one
         `UnreadableCellWarning` a call.
+    lazy : bool, default=False
+        Give cells that are decoded when they are asked for (`mmsk.lazy.LazyCell`), so that a set of files may be
+        larger than memory. `transform` checks that the files are there. Needs a `duration`.
+    memory : str, Path or joblib.Memory, default=None
+        Where decoded files and encoded ``bytes`` are kept between folds, searches and runs, as `Pipeline` has it.
     n_jobs : int, default=None
         Number of threads; None means 1 unless in a `joblib.parallel_config` context.
     verbose : int, default=0
@@ -101,6 +106,8 @@ class MelSpectrogram(BaseSoundTransformer):
         top_db=80.0,
         position="start",
         on_error="raise",
+        lazy=False,
+        memory=None,
         n_jobs=None,
         verbose=0,
     ):
@@ -114,6 +121,8 @@ class MelSpectrogram(BaseSoundTransformer):
         self.top_db = top_db
         self.position = position
         self.on_error = on_error
+        self.lazy = lazy
+        self.memory = memory
         self.n_jobs = n_jobs
         self.verbose = verbose
 

@@ -48,6 +48,11 @@ class MFCC(MelSpectrogram):
     on_error : {"raise", "missing"}, default="raise"
         What a sound that cannot be read does: raise `BadInputError`, or become a missing cell, with one
         `UnreadableCellWarning` a call.
+    lazy : bool, default=False
+        Give cells that are decoded when they are asked for (`mmsk.lazy.LazyCell`), so that a set of files may be
+        larger than memory. `transform` checks that the files are there. Needs a `duration` and no `pool`.
+    memory : str, Path or joblib.Memory, default=None
+        Where decoded files and encoded ``bytes`` are kept between folds, searches and runs, as `Pipeline` has it.
     n_jobs : int, default=None
         Number of threads; None means 1 unless in a `joblib.parallel_config` context.
     verbose : int, default=0
@@ -109,6 +114,8 @@ class MFCC(MelSpectrogram):
         pool=None,
         position="start",
         on_error="raise",
+        lazy=False,
+        memory=None,
         n_jobs=None,
         verbose=0,
     ):
@@ -123,6 +130,8 @@ class MFCC(MelSpectrogram):
             top_db=top_db,
             position=position,
             on_error=on_error,
+            lazy=lazy,
+            memory=memory,
             n_jobs=n_jobs,
             verbose=verbose,
         )
@@ -155,6 +164,12 @@ class MFCC(MelSpectrogram):
                 f"n_mfcc={self.n_mfcc} coefficients were asked of n_mels={self.n_mels} bands",
                 step=type(self).__name__,
                 fix="Keep n_mfcc at or below n_mels.",
+            )
+        if self.pool is not None and self.lazy:
+            raise BadInputError(
+                "pooled coefficients are plain numbers, which cannot be lazy",
+                step=type(self).__name__,
+                fix="Leave lazy=False, or pool=None.",
             )
         if self.pool is not None:
             return (self.n_mfcc * len(self.pool.split("_")),), np.float64

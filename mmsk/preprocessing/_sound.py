@@ -79,28 +79,53 @@ def read_sound(cell, *, sampling_rate, duration=None, position="start", mono=Tru
     >>> read_sound(np.array([0, 16384], dtype="int16"), sampling_rate=4, duration=1)
     array([0. , 0.5, 0. , 0. ], dtype=float32)
     """
+    check_sound(cell)
     if isinstance(cell, np.ndarray):
         samples, rate = _from_array(cell), sampling_rate
         samples = _crop(samples, n_samples(rate, duration), position)
-    elif isinstance(cell, (str, Path)):
-        check_file(cell, expected="a sound")
-        with open(cell, "rb") as file:
-            check_not_truncated(file)
-        samples, rate = _from_file(cell, duration, position)
     elif isinstance(cell, bytes):
         check_not_truncated(io.BytesIO(cell))
         samples, rate = _from_file(io.BytesIO(cell), duration, position)
     else:
-        raise BadInputError(
-            f"a cell of type {type(cell).__name__} came where a sound was expected",
-            fix="Give a path, bytes, or an array of samples.",
-        )
+        with open(cell, "rb") as file:
+            check_not_truncated(file)
+        samples, rate = _from_file(cell, duration, position)
     if not np.isfinite(samples).all():
         raise BadInputError("the sound holds NaN or infinite samples", fix="Blank the cell or mend the samples.")
     samples = _mix(samples) if mono else samples
     if rate != sampling_rate:
         samples = _resample(samples, rate, sampling_rate)
     return _fit_length(samples, n_samples(sampling_rate, duration))
+
+
+def check_sound(cell):
+    """Refuse, without decoding it, what cannot be a sound.
+
+    Parameters
+    ----------
+    cell : object
+        A raw cell.
+
+    Raises
+    ------
+    BadInputError
+        If it is neither a regular file with content, nor bytes, nor an array.
+
+    Examples
+    --------
+    >>> from mmsk.preprocessing._sound import check_sound
+    >>> check_sound(3.5)
+    Traceback (most recent call last):
+        ...
+    mmsk.exceptions.BadInputError: a cell of type float came where a sound was expected. Give a path, ...
+    """
+    if isinstance(cell, (str, Path)):
+        check_file(cell, expected="a sound")
+    elif not isinstance(cell, (bytes, np.ndarray)):
+        raise BadInputError(
+            f"a cell of type {type(cell).__name__} came where a sound was expected",
+            fix="Give a path, bytes, or an array of samples.",
+        )
 
 
 def _from_file(source, duration, position):
