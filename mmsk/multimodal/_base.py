@@ -43,15 +43,21 @@ class BaseMultiModal(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEs
         lr=3e-3,
         weight_decay=1e-2,
         schedule="cosine",
+        augment=None,
         batch_size=64,
+        accumulate=1,
         max_epochs=40,
+        max_grad_norm=None,
+        ema_decay=None,
         validation_fraction=None,
         early_stopping=False,
         n_iter_no_change=10,
         callbacks=None,
         warm_start=False,
         device="auto",
+        device_memory=0.5,
         precision="auto",
+        compile=False,
         n_jobs=None,
         random_state=None,
         verbose=0,
@@ -67,36 +73,51 @@ class BaseMultiModal(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEs
         self.lr = lr
         self.weight_decay = weight_decay
         self.schedule = schedule
+        self.augment = augment
         self.batch_size = batch_size
+        self.accumulate = accumulate
         self.max_epochs = max_epochs
+        self.max_grad_norm = max_grad_norm
+        self.ema_decay = ema_decay
         self.validation_fraction = validation_fraction
         self.early_stopping = early_stopping
         self.n_iter_no_change = n_iter_no_change
         self.callbacks = callbacks
         self.warm_start = warm_start
         self.device = device
+        self.device_memory = device_memory
         self.precision = precision
+        self.compile = compile
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
 
     def get_params(self, deep=True):
-        """Get parameters, those of the named encoders included.
+        """Get parameters, those of the named encoders and augmentations included.
 
         Parameters
         ----------
         deep : bool, default=True
-            Whether to include the encoders and their parameters, as ``<modality>`` and ``<modality>__<parameter>``.
+            Whether to include the encoders and their parameters, as ``<modality>`` and ``<modality>__<parameter>``,
+            and the augmentations, as ``augment__<modality>`` and ``augment__<modality>__<parameter>``.
 
         Returns
         -------
         dict
             Parameter names and values.
         """
-        return self._get_params("encoders", deep=deep)
+        params = self._get_params("encoders", deep=deep)
+        # Other values are refused when the estimator is fitted, as scikit-learn does it.
+        if deep and isinstance(self.augment, list):
+            for key, augmentation in self.augment:
+                params[f"augment__{key}"] = augmentation
+                if hasattr(augmentation, "get_params"):
+                    inner = augmentation.get_params()
+                    params |= {f"augment__{key}__{name}": value for name, value in inner.items()}
+        return params
 
     def set_params(self, **params):
-        """Set parameters, an encoder by its modality's name included.
+        """Set parameters, an encoder by its modality's name and an augmentation by ``augment__<modality>`` included.
 
         Parameters
         ----------
@@ -108,7 +129,28 @@ class BaseMultiModal(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEs
         self
             The estimator.
         """
-        return self._set_params("encoders", **params)
+        if "augment" in params:
+            self.augment = params.pop("augment")
+        inside = {name: params.pop(name) for name in list(params) if name.startswith("augment__")}
+        self._set_params("encoders", **params)
+        # A whole augmentation first, so that its parameters may be set in the same call.
+        for name in sorted(inside, key=lambda name: name.count("__")):
+            self._set_augmentation(name, inside[name])
+        return self
+
+    def _set_augmentation(self, name, value):
+        _, key, *inner = name.split("__", 2)
+        named = dict(self.augment or [])
+        if key not in named:
+            raise BadInputError(
+                f"there is no {name!r} to set: augment names {list(named)}",
+                step=type(self).__name__,
+                fix="Give the augmentation in augment=[...] first.",
+            )
+        if inner:
+            named[key].set_params(**{inner[0]: value})
+        else:
+            self.augment = [(k, value if k == key else augmentation) for k, augmentation in self.augment]
 
     def transform(self, X):
         """Embed rows in the space the head reads.

@@ -40,10 +40,21 @@ class MultiModalRegressor(RegressorMixin, BaseMultiModal):
         Weight decay of the optimiser.
     schedule : {"cosine", "constant"}, default="cosine"
         Course of the learning rate: a rise over the first tenth of all steps and half a cosine to zero, or none.
+    augment : list of (modality, augmentation), default=None
+        Random changes to training cells, drawn anew for every row of every epoch, such as
+        ``[("image", ImageAugmentation(rotation=15)), ("all", MixUp(0.2))]``; "all" is the key of what mixes rows. A
+        search reaches into them by ``augment__image__rotation``.
     batch_size : int, default=64
-        Most rows a step; batches of one epoch have nearly equal sizes.
+        Most rows a batch; batches of one epoch have nearly equal sizes.
+    accumulate : int, default=1
+        Batches a step, their gradients averaged, for steps over more rows than memory holds at once.
     max_epochs : int, default=40
         Passes over the rows.
+    max_grad_norm : float, default=None
+        Gradients of a larger norm are scaled down to this one.
+    ema_decay : float, default=None
+        Validate and predict with an exponential moving average of the weights of all steps, which keeps this share of
+        itself at each of them (0.999, say); None takes the last weights.
     validation_fraction : float, default=None
         Share of the rows held out to compute ``valid_loss``; None holds out none, or 0.1 with `early_stopping`.
     early_stopping : bool, default=False
@@ -57,9 +68,14 @@ class MultiModalRegressor(RegressorMixin, BaseMultiModal):
         Whether another fit goes on from the weights there are.
     device : str, default="auto"
         A GPU where there is one, or any torch device. A model trained on a GPU opens on a machine without.
+    device_memory : float, default=0.5
+        Share of a GPU's free memory that training cells may fill; modalities beyond it are copied there a batch at a
+        time.
     precision : {"auto", "float32", "float64", "bfloat16"}, default="auto"
         What to compute in. ``"auto"`` is float64 for a float64 table on a CPU, bfloat16 products with float32 weights
         while training on a GPU that has them, float32 otherwise.
+    compile : bool, default=False
+        Compile the encoders with `torch.compile`, which pays in long trainings and needs a C++ compiler on a CPU.
     n_jobs : int, default=None
         CPU threads; None is one, -1 is all. Another number of threads changes the last bits of a result. Threads that
         compete with other processes for cores wait for each other: run folds side by side first.
@@ -115,15 +131,21 @@ class MultiModalRegressor(RegressorMixin, BaseMultiModal):
         lr=3e-3,
         weight_decay=1e-2,
         schedule="cosine",
+        augment=None,
         batch_size=64,
+        accumulate=1,
         max_epochs=40,
+        max_grad_norm=None,
+        ema_decay=None,
         validation_fraction=None,
         early_stopping=False,
         n_iter_no_change=10,
         callbacks=None,
         warm_start=False,
         device="auto",
+        device_memory=0.5,
         precision="auto",
+        compile=False,
         n_jobs=None,
         random_state=None,
         verbose=0,
@@ -140,15 +162,21 @@ class MultiModalRegressor(RegressorMixin, BaseMultiModal):
             lr=lr,
             weight_decay=weight_decay,
             schedule=schedule,
+            augment=augment,
             batch_size=batch_size,
+            accumulate=accumulate,
             max_epochs=max_epochs,
+            max_grad_norm=max_grad_norm,
+            ema_decay=ema_decay,
             validation_fraction=validation_fraction,
             early_stopping=early_stopping,
             n_iter_no_change=n_iter_no_change,
             callbacks=callbacks,
             warm_start=warm_start,
             device=device,
+            device_memory=device_memory,
             precision=precision,
+            compile=compile,
             n_jobs=n_jobs,
             random_state=random_state,
             verbose=verbose,

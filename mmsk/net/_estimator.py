@@ -8,7 +8,8 @@ from sklearn.utils.validation import _check_sample_weight, check_consistent_leng
 
 from mmsk import net
 from mmsk.exceptions import BadInputError
-from mmsk.net._modality import collect, describe
+from mmsk.net._cells import collect
+from mmsk.net._modality import describe
 from mmsk.net._reading import read_columns
 
 # Rows whose cells are brought into a block at a time when predicting: bounds memory, changes no result.
@@ -30,13 +31,20 @@ class NeuralEstimator(BaseEstimator):
         "schedule": "cosine",
         "batch_size": 64,
         "max_epochs": 40,
+        "accumulate": 1,
+        "max_grad_norm": None,
+        "ema_decay": None,
+        "sampler": None,
+        "augment": None,
         "auxiliary_loss": 0.0,
         "validation_fraction": None,
         "early_stopping": False,
         "n_iter_no_change": 10,
         "callbacks": None,
         "device": "auto",
+        "device_memory": 0.5,
         "precision": "auto",
+        "compile": False,
         "n_jobs": None,
         "random_state": None,
         "verbose": 0,
@@ -66,9 +74,9 @@ class NeuralEstimator(BaseEstimator):
         modalities = tuple(
             describe(key, positions, names, columns, step) for key, positions in self._group(names, columns).items()
         )
-        cells = [collect(modality, columns, step) for modality in modalities]
+        cells = [collect(modality, columns, step, n_jobs=self._settings()["n_jobs"]) for modality in modalities]
         for modality, part in zip(modalities, cells, strict=True):
-            if len(part.block) == 0:
+            if not part.presence.any():
                 raise BadInputError(
                     f"modality {modality.key!r} is missing from every training row",
                     step=step,
@@ -80,8 +88,8 @@ class NeuralEstimator(BaseEstimator):
     def _read_again(self, X):
         """Read rows for further training of the network there is."""
         columns = self._read_predict(X)
-        modalities = self._plan.modalities
-        return modalities, [collect(modality, columns, type(self).__name__) for modality in modalities], None
+        modalities, n_jobs = self._plan.modalities, self._settings()["n_jobs"]
+        return modalities, [collect(m, columns, type(self).__name__, n_jobs=n_jobs) for m in modalities], None
 
     def _read_predict(self, X):
         check_is_fitted(self)
@@ -134,6 +142,9 @@ class NeuralEstimator(BaseEstimator):
                     self._held_out(target, task, settings),
                     [self._seed, self.n_iter_],
                     settings["max_epochs"] if epochs is None else epochs,
+                    augment=settings["augment"] or (),
+                    balanced=settings["sampler"] == "balanced",
+                    memory_share=settings["device_memory"],
                 )
             except BaseException:
                 if not keep:
@@ -179,9 +190,11 @@ class NeuralEstimator(BaseEstimator):
         # A float64 must leave room for its square, of which the scale of a column is made.
         largest = np.finfo(np.float32).max if dtype == "float32" else np.sqrt(np.finfo(np.float64).max)
         for modality, part in zip(modalities, cells, strict=True):
-            if modality.kind != "table" or not len(part.block):
+            if modality.kind != "table":
                 continue
-            bad = np.argwhere(np.abs(part.block) > largest)
+            # A row of a table stands at its own number.
+            block = part.source.array
+            bad = np.argwhere(np.abs(block) > largest)
             if len(bad):
                 slot, column = bad[0]
                 raise BadInputError(
@@ -189,7 +202,7 @@ class NeuralEstimator(BaseEstimator):
                     step=type(self).__name__,
                     row=first_row + int(np.flatnonzero(part.slots[:, 0] == slot)[0]),
                     column=modality.names[column],
-                    value=float(part.block[slot, column]),
+                    value=float(block[slot, column]),
                     fix="Rescale the column, for instance with StandardScaler.",
                 )
 
@@ -200,10 +213,11 @@ class NeuralEstimator(BaseEstimator):
         n_rows = len(columns[0])
         size = max(1, min(_PREDICT_ROWS, n_rows))
         results, presence = [], []
-        with net.cpu_threads(self._settings()["n_jobs"]):
+        n_jobs = self._settings()["n_jobs"]
+        with net.cpu_threads(n_jobs):
             for start in range(0, n_rows, size):
                 part = [column[start : start + size] for column in columns]
-                cells = [collect(modality, part, step, start) for modality in self._plan.modalities]
+                cells = [collect(modality, part, step, start, n_jobs) for modality in self._plan.modalities]
                 self._check_range(self._plan.modalities, cells, self._plan.dtype, start)
                 results.append(net.outputs(self.net_, cells, embed))
                 presence.append(np.any([c.presence for c in cells], axis=0))

@@ -8,6 +8,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback
 
 from mmsk.exceptions import BadInputError
+from mmsk.net._averaging import WeightAverage
 from mmsk.net._random import RandomFrom
 
 
@@ -32,6 +33,12 @@ class FusedNet(NeuralNet):
         Whether to multiply in bfloat16 while training.
     foreign_random : torch.Generator or None
         Where random draws of modules that are not ours come from; None if there are none.
+    accumulate : int
+        Batches whose gradients are averaged before a step.
+    max_grad_norm : float or None
+        Gradients whose norm exceeds this are scaled down to it.
+    ema_decay : float or None
+        Decay of the moving average of the weights that validates and predicts; None takes the weights as they are.
     **kwargs : dict
         Further arguments of `skorch.NeuralNet`.
     """
@@ -46,6 +53,9 @@ class FusedNet(NeuralNet):
         warmup=0.1,
         mixed=False,
         foreign_random=None,
+        accumulate=1,
+        max_grad_norm=None,
+        ema_decay=None,
         **kwargs,
     ):
         super().__init__(module, criterion, **kwargs)
@@ -54,6 +64,9 @@ class FusedNet(NeuralNet):
         self.warmup = warmup
         self.mixed = mixed
         self.foreign_random = foreign_random
+        self.accumulate = accumulate
+        self.max_grad_norm = max_grad_norm
+        self.ema_decay = ema_decay
 
     @property
     def _default_callbacks(self):
@@ -67,8 +80,8 @@ class FusedNet(NeuralNet):
         ----------
         y_pred : tuple
             Outputs and auxiliary outputs of the network.
-        y_true : tuple of Tensor
-            Targets and weights.
+        y_true : tuple
+            Targets, weights and mixture, as :class:`Batches` gives them.
         X : dict
             The batch, not used.
         training : bool
@@ -80,15 +93,21 @@ class FusedNet(NeuralNet):
             The loss.
         """
         outputs, auxiliary = y_pred
-        target, weight = y_true
-        loss = self._mean_loss(outputs, target, weight)
+        loss = self._mean_loss(outputs, *y_true)
         if training and auxiliary and self.auxiliary_loss:
-            own = [self._mean_loss(answer, target, weight * there) for answer, there in auxiliary]
+            own = [self._mean_loss(answer, *y_true, there) for answer, there in auxiliary]
             loss = loss + self.auxiliary_loss * sum(own) / len(own)
         return loss
 
-    def _mean_loss(self, outputs, target, weight):
+    def _mean_loss(self, outputs, target, weight, mixture=None, there=None):
         losses = self.criterion_(outputs, target)
+        if mixture is not None:
+            others = self.criterion_(outputs, target.index_select(0, mixture.partner))
+            losses = torch.lerp(others, losses, mixture.share.to(losses.dtype))
+        if there is not None:
+            weight = there.to(losses.dtype) if weight is None else weight * there
+        if weight is None:
+            return losses.mean()
         return (losses * weight).sum() / weight.sum().clamp_min(torch.finfo(weight.dtype).tiny)
 
     def infer(self, x, **fit_params):
@@ -128,8 +147,10 @@ class FusedNet(NeuralNet):
             The net.
         """
         epochs = self.max_epochs if epochs is None else epochs
-        self._step = 0
-        self._n_steps = epochs * len(self.get_iterator(X, training=True))
+        self._n_batches = len(self.get_iterator(X, training=True))
+        self._batch = self._step = 0
+        self._n_steps = epochs * -(-self._n_batches // self.accumulate)
+        self._average = WeightAverage(self.module_, self.ema_decay) if self.ema_decay else None
         self._base_rates = [group["lr"] for group in self.optimizer_.param_groups]
         self._stopped_by_callback = self.interrupted = False
         # Asked once a fit, not once a step.
@@ -141,6 +162,7 @@ class FusedNet(NeuralNet):
             self.interrupted = not self._stopped_by_callback
             raise
         finally:
+            self._average = None
             if self.schedule != "constant":
                 self._set_rates(1.0)
 
@@ -168,25 +190,30 @@ class FusedNet(NeuralNet):
         if iterator is None:
             return
         self._set_training(training)
+        if training and self._average is not None:
+            self._average.give_back()
         losses, weights = [], []
         for batch in iterator:
             if self._announce_batches:
                 self.notify("on_batch_begin", batch=batch, training=training)
             step = self.train_step(batch, **fit_params) if training else self.validation_step(batch, **fit_params)
             losses.append(step["loss"].detach())
-            weights.append(batch[1][1].sum())
+            weights.append(_total_weight(batch))
             if self._announce_batches:
                 self.history.record_batch(prefix + "_loss", float(losses[-1]))
-                self.history.record_batch(prefix + "_batch_size", len(batch[1][1]))
+                self.history.record_batch(prefix + "_batch_size", batch[0]["n_rows"])
                 self.notify("on_batch_end", batch=batch, training=training, **step)
-        weights = torch.stack(weights)
-        mean = float((torch.stack(losses) * weights).sum() / weights.sum())
+        if training and self._average is not None:
+            self._average.lend()  # to validation, callbacks that keep weights, and whoever predicts
+        losses = torch.stack(losses)
+        weights = torch.stack(weights) if torch.is_tensor(weights[0]) else losses.new_tensor(weights)
+        mean = float((losses * weights).sum() / weights.sum())
         self._record(prefix, mean, len(losses))
         if not math.isfinite(mean):
             epoch = len(self.history)
             raise BadInputError(
                 f"the {prefix} loss became {mean} in epoch {epoch}",
-                fix="Lower lr, or scale the numeric columns.",
+                fix="Lower lr, set max_grad_norm, or scale the numeric columns.",
             )
 
     def _record(self, prefix, mean, n_batches):
@@ -210,14 +237,25 @@ class FusedNet(NeuralNet):
         dict
             Loss and outputs, as skorch's callbacks expect them.
         """
-        if self.schedule == "cosine":
-            self._set_rates(_cosine(self._step, self._n_steps, self.warmup))
-        self._step += 1
-        self.optimizer_.zero_grad(set_to_none=True)
+        place = self._batch % self._n_batches
+        first, last = self._group_of(place)
+        self._batch += 1
+        if place == first:
+            self.optimizer_.zero_grad(set_to_none=True)
         with self._foreign_draws(), self._autocast():
             y_pred = self.infer(batch[0], **fit_params)
             loss = self.get_loss(y_pred, batch[1], X=batch[0], training=True)
-        loss.backward()
+        (loss if first == last else loss / (last - first + 1)).backward()
+        if place == last:
+            self._take_step(batch)
+        return {"loss": loss, "y_pred": y_pred[0]}
+
+    def _group_of(self, place):
+        """Give the first and the last batch of an epoch whose gradients are averaged with those of this one."""
+        first = place - place % self.accumulate
+        return first, min(first + self.accumulate, self._n_batches) - 1
+
+    def _take_step(self, batch):
         if self._announce_gradients:
             self.notify(
                 "on_grad_computed",
@@ -225,8 +263,14 @@ class FusedNet(NeuralNet):
                 batch=batch,
                 training=True,
             )
+        if self.max_grad_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self.module_.parameters(), self.max_grad_norm)
+        if self.schedule == "cosine":
+            self._set_rates(_cosine(self._step, self._n_steps, self.warmup))
+        self._step += 1
         self.optimizer_.step()
-        return {"loss": loss, "y_pred": y_pred[0]}
+        if self._average is not None:
+            self._average.follow()
 
     def validation_step(self, batch, **fit_params):
         """Compute the loss of one batch without learning.
@@ -259,6 +303,11 @@ class FusedNet(NeuralNet):
         if not self.mixed:
             return contextlib.nullcontext()
         return torch.autocast(torch.device(self.device).type, dtype=torch.bfloat16)
+
+
+def _total_weight(batch):
+    weight = batch[1][1]
+    return batch[0]["n_rows"] if weight is None else weight.sum()
 
 
 def _cosine(step, n_steps, warmup):

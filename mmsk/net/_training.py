@@ -10,6 +10,7 @@ from skorch.helper import predefined_split
 from torch import nn
 
 from mmsk.exceptions import BadInputError
+from mmsk.net._augmenter import Augmenter
 from mmsk.net._batches import Batches, Rows, RowSubset
 from mmsk.net._progress import EpochBar
 from mmsk.net._random import RandomFrom, give_generator, make_generators
@@ -92,9 +93,16 @@ def learn_statistics(network, plan, cells, weight):
     for encoder, modality, part in zip(network.encoders, plan.modalities, cells, strict=True):
         standardize = getattr(encoder, "standardize", None)
         if standardize is not None:
-            block = torch.from_numpy(part.block)
-            block = block[:, None] if modality.kind == "waveform" else block
-            standardize.learn(block, torch.from_numpy(part.weights(weight)))
+            standardize.learn(
+                (_to_channels(encoder, modality, seen), share) for seen, share in part.weighted_parts(weight)
+            )
+
+
+def _to_channels(encoder, modality, cells):
+    """Bring cells into the form that a network standardises, its channels on the second axis."""
+    if getattr(encoder, "frontend", None) is not None:
+        return encoder.frontend(cells)
+    return cells[:, None] if modality.kind == "waveform" else cells
 
 
 def make_optimizer(optimizer, lr, weight_decay):
@@ -116,6 +124,9 @@ def make_optimizer(optimizer, lr, weight_decay):
     """
     named = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam, "sgd": torch.optim.SGD}
     params = {"lr": lr, "optimizer__weight_decay": weight_decay}
+    if optimizer in named:
+        # One call for all weights: a step of a small network is mostly calls.
+        params["optimizer__fused"] = True
     if optimizer == "sgd":
         params["optimizer__momentum"] = 0.9
     return named.get(optimizer, optimizer), params
@@ -141,6 +152,9 @@ def build_net(network, plan, settings, device):
         Initialised.
     """
     optimizer, optimizer_params = make_optimizer(settings["optimizer"], settings["lr"], settings["weight_decay"])
+    if settings["compile"]:
+        for encoder in network.encoders:
+            encoder.compile()
     callbacks = deepcopy(list(settings["callbacks"] or []))
     if settings["early_stopping"]:
         stop = EarlyStopping(patience=settings["n_iter_no_change"], load_best=True, threshold=0.0, sink=_silent)
@@ -153,6 +167,9 @@ def build_net(network, plan, settings, device):
         auxiliary_loss=settings["auxiliary_loss"],
         schedule=settings["schedule"],
         mixed=settings["mixed"],
+        accumulate=settings["accumulate"],
+        max_grad_norm=settings["max_grad_norm"],
+        ema_decay=settings["ema_decay"],
         optimizer=optimizer,
         **optimizer_params,
         max_epochs=settings["max_epochs"],
@@ -166,7 +183,7 @@ def build_net(network, plan, settings, device):
     ).initialize()
 
 
-def train(net, plan, cells, target, weight, valid_rows, seed, epochs):
+def train(net, plan, cells, target, weight, valid_rows, seed, epochs, augment=(), balanced=False, memory_share=0.5):
     """Train a net in place.
 
     Parameters
@@ -187,9 +204,15 @@ def train(net, plan, cells, target, weight, valid_rows, seed, epochs):
         Entropy of everything drawn.
     epochs : int
         How many.
+    augment : sequence of (str, augmentation), default=()
+        What changes the cells of a modality, or with the key "all" mixes rows.
+    balanced : bool, default=False
+        Whether every class comes equally often.
+    memory_share : float, default=0.5
+        Share of a GPU's free memory that cells may fill.
     """
     device = torch.device(net.device)
-    generators = make_generators(seed, device, ("order", "dropout", "foreign"))
+    generators = make_generators(seed, device, ("order", "dropout", "foreign", "augmentation"))
     dtype = getattr(torch, plan.dtype)
     target = torch.from_numpy(target)
     rows = Rows(
@@ -197,9 +220,12 @@ def train(net, plan, cells, target, weight, valid_rows, seed, epochs):
         target if plan.task == "classification" else target.to(dtype),
         torch.from_numpy(weight).to(dtype),
         device,
+        memory_share,
     )
     chosen = np.arange(len(rows)) if valid_rows is None else np.setdiff1d(np.arange(len(rows)), valid_rows)
     net.iterator_train__generator = generators["order"]
+    net.iterator_train__balanced = balanced
+    net.iterator_train__augment = Augmenter(augment, plan.modalities, generators["augmentation"]) if augment else None
     net.train_split = None
     if valid_rows is not None:
         net.train_split = predefined_split(RowSubset(rows, torch.from_numpy(valid_rows)))
@@ -213,7 +239,7 @@ def train(net, plan, cells, target, weight, valid_rows, seed, epochs):
         give_generator(net.module_, None)
         # What only training needed would otherwise keep all cells in memory for as long as the model lives.
         net.train_split = None
-        net.iterator_train__generator = net.foreign_random = None
+        net.iterator_train__generator = net.iterator_train__augment = net.foreign_random = None
     if net.interrupted:
         raise KeyboardInterrupt
     if not all(bool(torch.isfinite(p).all()) for p in net.module_.parameters()):
@@ -242,7 +268,7 @@ def outputs(net, cells, embed=False):
     n_rows = len(cells[0].slots)
     rows = Rows(cells, torch.zeros(n_rows), torch.zeros(n_rows), device)
     network = net.module_.eval()
-    inputs, _ = rows.take(torch.arange(n_rows, device=device))
+    inputs, _ = next(iter(rows.batches(torch.arange(n_rows), 1)))
     result = network.fuse(*network.encode(**inputs)) if embed else network(**inputs)[0]
     return result.cpu().numpy()
 

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from mmsk.nn._fusion import make_fusion
+from mmsk.nn._fusion import everywhere, make_fusion
 from mmsk.nn._layers import Dropout, perceptron
 
 
@@ -64,8 +64,8 @@ class FusedNetwork(nn.Module):
         ----------
         cells : list of Tensor of shape (n_cells, ...)
             The present cells of each modality, in the dtype they are stored in.
-        owners : list of Tensor of shape (n_cells,), dtype int64
-            Which row of the batch each cell belongs to.
+        owners : list of Tensor of shape (n_cells,), dtype int64, or None
+            Which row of the batch each cell belongs to; None where every row has one cell, in order.
         n_rows : int
             Rows in the batch.
 
@@ -74,14 +74,16 @@ class FusedNetwork(nn.Module):
         outputs : Tensor of shape (n_rows, n_outputs)
             Logits or regression values.
         auxiliary : list of (outputs, presence)
-            For each modality its own head's outputs and the rows that have it; empty without auxiliary heads.
+            For each modality its own head's outputs and the rows that have it, or None where all have; empty without
+            auxiliary heads.
         """
         embeddings, presence = self.encode(cells, owners, n_rows)
         outputs = self.head(self.fuse(embeddings, presence))
         if self.auxiliary_heads is None:
             return outputs, []
         answers = [head(e) for head, e in zip(self.auxiliary_heads, embeddings, strict=True)]
-        return outputs, list(zip(answers, presence.unbind(1), strict=True))
+        there = [None] * len(answers) if presence is None else presence.unbind(1)
+        return outputs, list(zip(answers, there, strict=True))
 
     def encode(self, cells, owners, n_rows):
         """Embed the cells of each modality and average over a row's cells.
@@ -90,20 +92,27 @@ class FusedNetwork(nn.Module):
         -------
         embeddings : list of Tensor of shape (n_rows, dim)
             Zero in rows that lack the modality.
-        presence : Tensor of shape (n_rows, n_modalities), dtype bool
-            Rows that have it.
+        presence : Tensor of shape (n_rows, n_modalities), dtype bool, or None
+            Rows that have it; None where all rows have all.
         """
         weight = self.head[-1].weight
-        embeddings = []
-        counts = weight.new_zeros(n_rows, len(self.keys))
-        for i, (x, owner) in enumerate(zip(cells, owners, strict=True)):
-            total = weight.new_zeros(n_rows, self.dims[i])
+        embeddings, presence = [], []
+        for encoder, dim, x, owner in zip(self.encoders, self.dims, cells, owners, strict=True):
+            if owner is None:
+                embeddings.append(self._encode_cells(encoder, x).to(weight.dtype))
+                presence.append(None)
+                continue
+            total, count = weight.new_zeros(n_rows, dim), weight.new_zeros(n_rows)
             if len(owner):
-                embedding = self._encode_cells(self.encoders[i], x).to(weight.dtype)
-                counts[:, i].index_add_(0, owner, weight.new_ones(len(owner)))
-                total = total.index_add(0, owner, embedding) / counts[:, i : i + 1].clamp_min(1.0)
+                count.index_add_(0, owner, weight.new_ones(len(owner)))
+                embedding = self._encode_cells(encoder, x).to(weight.dtype)
+                total = total.index_add(0, owner, embedding) / count.clamp_min(1.0)[:, None]
             embeddings.append(total)
-        return embeddings, counts > 0
+            presence.append(count > 0)
+        if all(there is None for there in presence):
+            return embeddings, None
+        all_rows = torch.ones(n_rows, dtype=torch.bool, device=weight.device)
+        return embeddings, torch.stack([all_rows if there is None else there for there in presence], 1)
 
     def _encode_cells(self, encoder, x):
         if len(x) > 1 or not self.training:
@@ -122,7 +131,7 @@ class FusedNetwork(nn.Module):
         ----------
         embeddings : list of Tensor of shape (n_rows, dim)
             As :meth:`encode` returns them.
-        presence : Tensor of shape (n_rows, n_modalities), dtype bool
+        presence : Tensor of shape (n_rows, n_modalities), dtype bool, or None
             Likewise.
 
         Returns
@@ -131,13 +140,13 @@ class FusedNetwork(nn.Module):
             The fused embedding.
         """
         if self.training and self.modality_dropout > 0.0:
-            presence = self._hide(presence)
-        if self.tokens is not None:
+            presence = self._hide(everywhere(embeddings) if presence is None else presence)
+        if self.tokens is not None and presence is not None:
             embeddings = [
                 torch.where(there[:, None], embedding, token)
                 for embedding, there, token in zip(embeddings, presence.unbind(1), self.tokens, strict=True)
             ]
-            presence = torch.ones_like(presence)
+            presence = None
         return self.fusion(embeddings, presence)
 
     def _hide(self, presence):

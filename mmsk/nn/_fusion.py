@@ -4,6 +4,22 @@ import torch
 from torch import nn
 
 
+def everywhere(embeddings):
+    """Make the presence mask of rows that have every modality.
+
+    Parameters
+    ----------
+    embeddings : list of Tensor of shape (n_rows, dim)
+        One a modality.
+
+    Returns
+    -------
+    Tensor of shape (n_rows, n_modalities), dtype bool
+        All true.
+    """
+    return embeddings[0].new_ones(len(embeddings[0]), len(embeddings), dtype=torch.bool)
+
+
 class ConcatFusion(nn.Module):
     """Embeddings side by side, zeros where a modality is absent.
 
@@ -24,14 +40,16 @@ class ConcatFusion(nn.Module):
         ----------
         embeddings : list of Tensor of shape (n_rows, dim)
             One a modality; zero in rows that lack it.
-        presence : Tensor of shape (n_rows, n_modalities), dtype bool
-            Which modalities a row has.
+        presence : Tensor of shape (n_rows, n_modalities), dtype bool, or None
+            Which modalities a row has; None if all rows have all.
 
         Returns
         -------
         Tensor of shape (n_rows, output_dim)
             The fused embedding.
         """
+        if presence is None:
+            return embeddings[0] if len(embeddings) == 1 else torch.cat(embeddings, 1)
         return torch.cat([e * p[:, None] for e, p in zip(embeddings, presence.unbind(1), strict=True)], 1)
 
 
@@ -63,8 +81,8 @@ class PooledFusion(nn.Module):
         ----------
         embeddings : list of Tensor of shape (n_rows, dim)
             One a modality.
-        presence : Tensor of shape (n_rows, n_modalities), dtype bool
-            Which modalities a row has.
+        presence : Tensor of shape (n_rows, n_modalities), dtype bool, or None
+            Which modalities a row has; None if all rows have all.
 
         Returns
         -------
@@ -72,6 +90,7 @@ class PooledFusion(nn.Module):
             The fused embedding; zero in rows without any modality.
         """
         stacked = torch.stack([fit(e) for fit, e in zip(self.maps, embeddings, strict=True)], 1)
+        presence = everywhere(embeddings) if presence is None else presence
         there = presence[:, :, None]
         if self.how == "max":
             fused = stacked.masked_fill(~there, -torch.inf).amax(1)

@@ -25,25 +25,24 @@ class Standardize(nn.Module):
         self.register_buffer("scale", torch.ones(n_channels))
 
     @torch.no_grad()
-    def learn(self, cells, weight, chunk=256):
+    def learn(self, parts):
         """Learn mean and standard deviation.
 
         Parameters
         ----------
-        cells : Tensor of shape (n_cells, n_channels, ...)
-            Training cells.
-        weight : Tensor of shape (n_cells,)
-            How often each cell counts.
-        chunk : int, default=256
-            Cells converted to float64 at a time, which bounds the memory this takes.
+        parts : iterable of (Tensor of shape (n_part, n_channels, ...), Tensor of shape (n_part,))
+            Some training cells at a time, which bounds the memory this takes, and how often each counts.
         """
-        shape = (3, cells.shape[1])
-        # Values are shifted by a first guess of the mean: the textbook sum of squares cancels badly without.
-        guess = _channel_sums(cells[:chunk], weight[:chunk].double(), torch.zeros(shape[1], dtype=torch.float64))
-        center = guess[1] / guess[0].clamp_min(1e-300)
-        sums = torch.zeros(shape, dtype=torch.float64)
-        for part, part_weight in zip(cells.split(chunk), weight.double().split(chunk), strict=True):
-            sums += _channel_sums(part, part_weight, center)
+        sums = center = dtype = None
+        for cells, weight in parts:
+            weight = weight.double()
+            if center is None:
+                dtype = cells.dtype
+                sums = torch.zeros((3, cells.shape[1]), dtype=torch.float64)
+                # Values are shifted by a first guess of the mean: the textbook sum of squares cancels badly without.
+                guess = _channel_sums(cells, weight, sums[0])
+                center = guess[1] / guess[0].clamp_min(1e-300)
+            sums += _channel_sums(cells, weight, center)
         count, first, second = sums
         count = count.clamp_min(1e-300)
         mean = center + first / count
@@ -51,7 +50,7 @@ class Standardize(nn.Module):
         # A constant column has rounding noise for a variance; dividing by it would blow the noise up.
         noise = torch.finfo(torch.float64).eps * (1.0 + center.abs()) * 10.0
         scale = variance.sqrt()
-        dtype = torch.promote_types(self.mean.dtype, torch.float64 if cells.dtype == torch.float64 else torch.float32)
+        dtype = torch.promote_types(self.mean.dtype, torch.float64 if dtype == torch.float64 else torch.float32)
         self.mean = mean.to(dtype)
         self.scale = torch.where(scale > noise, scale, torch.ones_like(scale)).to(dtype)
 

@@ -65,7 +65,8 @@ def test_unknown_characters_share_one_vector_and_differ_from_known_ones():
 def test_standardize_learns_weighted_statistics_without_nan():
     cells = torch.tensor([[1.0, 1e9], [3.0, 1e9 + 1], [torch.nan, 1e9 + 2], [100.0, 0.0]], dtype=torch.float64)
     layer = nn.Standardize(2)
-    layer.learn(cells, torch.tensor([1.0, 1.0, 1.0, 0.0]), chunk=2)
+    weight = torch.tensor([1.0, 1.0, 1.0, 0.0])
+    layer.learn(zip(cells.split(2), weight.split(2), strict=True))
     torch.testing.assert_close(layer.mean, torch.tensor([2.0, 1e9 + 1], dtype=torch.float64))
     torch.testing.assert_close(layer.scale[1], torch.tensor((2 / 3) ** 0.5, dtype=torch.float64), rtol=1e-6, atol=0)
     assert layer(cells)[2, 0].isnan()
@@ -76,15 +77,15 @@ def test_weights_count_as_repetitions():
     cells = torch.randn(5, 3, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     weight = torch.tensor([1.0, 2.0, 0.0, 3.0, 1.0])
     weighted, repeated = nn.Standardize(3), nn.Standardize(3)
-    weighted.learn(cells, weight)
-    repeated.learn(cells.repeat_interleave(weight.long(), 0), torch.ones(7))
+    weighted.learn([(cells, weight)])
+    repeated.learn([(cells.repeat_interleave(weight.long(), 0), torch.ones(7))])
     torch.testing.assert_close(weighted.mean, repeated.mean)
     torch.testing.assert_close(weighted.scale, repeated.scale)
 
 
 def test_constant_channels_are_not_blown_up():
     layer = nn.Standardize(1)
-    layer.learn(torch.full((4, 1), 0.1, dtype=torch.float64), torch.ones(4))
+    layer.learn([(torch.full((4, 1), 0.1, dtype=torch.float64), torch.ones(4))])
     assert layer.scale.item() == 1.0
 
 

@@ -1,0 +1,379 @@
+"""The cells of a modality: in one block where they are in memory, left where they are where they are not."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from warnings import warn
+
+import numpy as np
+import torch
+
+from mmsk.columns import is_missing
+from mmsk.exceptions import BadInputError, UnreadableCellWarning
+from mmsk.lazy import LazyCell
+from mmsk.net._ahead import reading_threads
+from mmsk.net._modality import RAGGED, block_dtype
+
+
+class Block:
+    """Cells in one array, which may be memory-mapped.
+
+    Parameters
+    ----------
+    array : ndarray of shape (n_cells, *shape)
+        The cells.
+    """
+
+    # Batches are gathered faster than another thread is asked.
+    resident = True
+
+    def __init__(self, array):
+        self.array = array
+        self.tensor = torch.from_numpy(array)
+
+    def __len__(self):
+        return len(self.array)
+
+    def take(self, slots):
+        """Gather cells.
+
+        Parameters
+        ----------
+        slots : Tensor of shape (n_batch,), dtype int64
+            Their places.
+
+        Returns
+        -------
+        Tensor of shape (n_batch, *shape)
+            A copy of them.
+        """
+        # index_select is several times faster than tensor[slots] on uint8.
+        return self.tensor.index_select(0, slots)
+
+
+class UnreadCells:
+    """Cells that are read each time a batch wants them.
+
+    Parameters
+    ----------
+    modality : Modality
+        What training saw.
+    cells : list of LazyCell or ndarray
+        Files not read yet, or memory-mapped arrays.
+    owners : list of (int, str)
+        A row and a column where each stands, for error messages.
+    step : str
+        Who reads, for error messages.
+    n_jobs : int or None
+        Threads that read.
+    """
+
+    resident = False
+
+    def __init__(self, modality, cells, owners, step, n_jobs):
+        self.modality = modality
+        self.cells = cells
+        self.owners = owners
+        self.step = step
+        self.n_jobs = n_jobs
+
+    def __len__(self):
+        return len(self.cells)
+
+    def take(self, slots):
+        """Read cells.
+
+        Parameters
+        ----------
+        slots : Tensor of shape (n_batch,), dtype int64
+            Their places.
+
+        Returns
+        -------
+        Tensor of shape (n_batch, *shape)
+            The cells.
+
+        Raises
+        ------
+        BadInputError
+            If one cannot be read, or does not look like those of training.
+        """
+        slots = slots.tolist()
+        block = np.empty((len(slots), *self.modality.shape), dtype=self.modality.dtype)
+
+        def read(i):
+            cell, (row, name) = self.cells[slots[i]], self.owners[slots[i]]
+            if isinstance(cell, LazyCell):
+                cell = _read_lazy(cell, row, name)
+            _put(cell, block[i], self.modality, row, name, self.step)
+
+        n_threads = min(len(slots), reading_threads(self.n_jobs))
+        if n_threads <= 1:
+            for i in range(len(slots)):
+                read(i)
+        else:
+            with ThreadPoolExecutor(n_threads) as pool:
+                list(pool.map(read, range(len(slots))))
+        return torch.from_numpy(block)
+
+
+def _read_lazy(cell, row, name):
+    try:
+        return cell.read(cell.raw)
+    except BadInputError as error:
+        raise BadInputError(
+            error.problem, step=cell.step, row=row, column=name, value=cell.raw, fix=error.fix
+        ) from error
+
+
+@dataclass
+class Cells:
+    """The present cells of one modality, each distinct one once.
+
+    Attributes
+    ----------
+    source : Block or UnreadCells
+        The cells.
+    slots : ndarray of shape (n_rows, n_columns), dtype int64
+        Where the cell of a row and column stands in `source`; -1 where it is absent.
+    """
+
+    source: Block | UnreadCells
+    slots: np.ndarray
+
+    @property
+    def presence(self):
+        """Tell which rows have the modality.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,), dtype bool
+            True where any of its columns has a cell.
+        """
+        return (self.slots >= 0).any(axis=1)
+
+    def take(self, rows):
+        """Keep some rows; the cells stay where they are.
+
+        Parameters
+        ----------
+        rows : ndarray of int
+            The rows to keep.
+
+        Returns
+        -------
+        Cells
+            Cells of those rows.
+        """
+        return Cells(self.source, self.slots[rows])
+
+    def weighted_parts(self, sample_weight, size=256):
+        """Walk the distinct cells of these rows, a few at a time.
+
+        Parameters
+        ----------
+        sample_weight : ndarray of shape (n_rows,)
+            Weights of the rows.
+        size : int, default=256
+            Cells at a time.
+
+        Yields
+        ------
+        cells : Tensor of shape (n_part, *shape)
+            Some of them.
+        weight : Tensor of shape (n_part,), dtype float64
+            The weights of all rows that each stands in, summed.
+        """
+        there = self.slots >= 0
+        weight = np.broadcast_to(sample_weight[:, None], self.slots.shape)[there]
+        total = np.bincount(self.slots[there], weight, minlength=len(self.source))
+        used = torch.from_numpy(np.unique(self.slots[there]))
+        for slots in used.split(size):
+            yield self.source.take(slots), torch.from_numpy(total)[slots]
+
+
+def collect(modality, columns, step, first_row=0, n_jobs=None):
+    """Find the cells of some rows.
+
+    Cells that are rows of one array already are used where they are. Other cells in memory are copied into one array,
+    and cells on disk stay there.
+
+    Parameters
+    ----------
+    modality : Modality
+        What training saw.
+    columns : list of ndarray of shape (n_rows,)
+        All columns of the table.
+    step : str
+        Who asks, for error messages.
+    first_row : int, default=0
+        Number of the first of these rows in the caller's table, for error messages.
+    n_jobs : int, default=None
+        Threads that read cells on disk.
+
+    Returns
+    -------
+    Cells
+        The cells and which rows own them.
+
+    Raises
+    ------
+    BadInputError
+        If a cell does not look like those of training, or holds values that are not finite.
+    """
+    if modality.kind == "table":
+        return _collect_table(modality, columns, step, first_row)
+    slots = np.full((len(columns[0]), len(modality.columns)), -1, dtype=np.int64)
+    places, cells, owners = {}, [], []
+    for j, position in enumerate(modality.columns):
+        for row, cell in enumerate(columns[position]):
+            if is_missing(cell):
+                continue
+            _check_cell(cell, modality, first_row + row, modality.names[j], step)
+            # Over-sampled and repeated rows share memory: such a cell is stored and copied once.
+            slot = places.setdefault(_address(cell), len(cells))
+            if slot == len(cells):
+                cells.append(cell)
+                owners.append((first_row + row, modality.names[j]))
+            slots[row, j] = slot
+    _warn_cut(modality, cells, step)
+    if any(isinstance(cell, LazyCell) for cell in cells):
+        return Cells(UnreadCells(modality, cells, owners, step, n_jobs), slots)
+    shared = _common_block(cells, modality)
+    if shared is not None:
+        block, rows = shared
+        for cell, owner in zip(cells, owners, strict=True):
+            _check_finite(cell, cell, modality, *owner, step)
+        return Cells(Block(block), np.append(rows, -1)[slots])
+    if any(isinstance(cell.base, np.memmap) or isinstance(cell, np.memmap) for cell in cells):
+        return Cells(UnreadCells(modality, cells, owners, step, n_jobs), slots)
+    block = np.empty((len(cells), *modality.shape), dtype=modality.dtype)
+    for i, (cell, owner) in enumerate(zip(cells, owners, strict=True)):
+        _put(cell, block[i], modality, *owner, step)
+    return Cells(Block(block), slots)
+
+
+def _address(cell):
+    if isinstance(cell, LazyCell):
+        return id(cell)
+    return cell.__array_interface__["data"][0], cell.strides, cell.shape
+
+
+def _common_block(cells, modality):
+    """Find the array that all cells are rows of, and which row each is; None if there is none."""
+    block = cells[0].base if cells else None
+    if not isinstance(block, np.ndarray) or block.shape[1:] != modality.shape or block.dtype.name != modality.dtype:
+        return None
+    if not block.flags.c_contiguous or not block.flags.writeable or not block.strides[0]:
+        return None
+    if any(cell.base is not block or cell.strides != block.strides[1:] for cell in cells):
+        return None
+    addresses = np.array([cell.__array_interface__["data"][0] for cell in cells])
+    rows, remainder = np.divmod(addresses - block.__array_interface__["data"][0], block.strides[0])
+    # A window into a longer row has the strides of a row, but not its place; ragged cells end before their row does.
+    if remainder.any() or any(cell.shape != modality.shape for cell in cells):
+        return None
+    return block, rows
+
+
+def _check_cell(cell, modality, row, name, step):
+    ragged = modality.kind in RAGGED
+    fixed = modality.shape[:-1] if ragged else modality.shape
+    problem = None
+    if not isinstance(cell, (np.ndarray, LazyCell)):
+        problem = f"expected an array cell of modality {modality.key!r}, got {type(cell).__name__}"
+    elif cell.ndim != len(modality.shape) or cell.shape[: len(fixed)] != fixed:
+        problem = f"a cell of shape {cell.shape} where modality {modality.key!r} has shape {modality.shape}"
+    elif block_dtype(cell.dtype, modality.kind) != modality.dtype or cell.dtype.kind not in "iufb":
+        problem = f"a cell of dtype {cell.dtype} where training had {modality.dtype} in modality {modality.key!r}"
+    if problem:
+        shown = {} if isinstance(cell, (np.ndarray, LazyCell)) else {"value": cell}
+        raise BadInputError(
+            problem,
+            step=step,
+            row=row,
+            column=name,
+            **shown,
+            fix="Put the matching loader before the estimator, with the same settings at fit and predict.",
+        )
+
+
+def _put(cell, place, modality, row, name, step):
+    """Copy a cell to its place in a block; one of another length is cut or filled."""
+    whole, longest = cell, modality.shape[-1]
+    if modality.kind in RAGGED and cell.shape[-1] != longest:
+        if cell.shape[-1] > longest:
+            start = 0 if modality.kind == "codes" else (cell.shape[-1] - longest) // 2
+            cell = cell[..., start : start + longest]
+        else:
+            # Silence at the end; zero decibels would be loud.
+            place[..., cell.shape[-1] :] = cell.min() if modality.kind == "spectrogram" and cell.size else 0
+    with np.errstate(over="ignore", invalid="ignore"):
+        place[..., : cell.shape[-1]] = cell
+    _check_finite(place, whole, modality, row, name, step)
+
+
+def _check_finite(values, cell, modality, row, name, step):
+    if values.dtype.kind != "f" or np.isfinite(values).all():
+        return
+    what = "NaN" if np.isnan(cell).any() else "infinity or a value too large for float32"
+    raise BadInputError(
+        f"a cell of modality {modality.key!r} contains {what}",
+        step=step,
+        row=row,
+        column=name,
+        fix="Blank the cell (None) if the row lacks this modality.",
+    )
+
+
+def _warn_cut(modality, cells, step):
+    n_cut = sum(cell.shape[-1] > modality.shape[-1] for cell in cells) if modality.kind in RAGGED else 0
+    if n_cut:
+        warn(
+            f"{step}: {n_cut} cells of modality {modality.key!r} are longer than the longest of training "
+            f"({modality.shape[-1]}) and were cut to it. Load them with a fixed duration or length to choose which part "
+            "is kept.",
+            UnreadableCellWarning,
+            stacklevel=2,
+        )
+
+
+def _collect_table(modality, columns, step, first_row):
+    n_rows = len(columns[0])
+    block = np.empty((n_rows, len(modality.columns)))
+    for j, position in enumerate(modality.columns):
+        column, name = columns[position], modality.names[j]
+        if column.dtype != object:
+            block[:, j] = column
+        else:
+            block[:, j] = [_number(cell, row, name, step) for row, cell in enumerate(column, first_row)]
+        infinite = np.flatnonzero(np.isinf(block[:, j]))
+        if len(infinite):
+            raise BadInputError(
+                "Input X contains infinity or a value too large for float64",
+                step=step,
+                row=first_row + int(infinite[0]),
+                column=name,
+                value=float(block[infinite[0], j]),
+                fix="Absent numbers are NaN.",
+            )
+    present = ~np.isnan(block).all(axis=1)
+    return Cells(Block(block), np.where(present, np.arange(n_rows), -1)[:, None])
+
+
+def _number(cell, row, name, step):
+    if is_missing(cell):
+        return np.nan
+    try:
+        if isinstance(cell, (str, bytes)):
+            raise TypeError
+        return float(cell)
+    except (TypeError, ValueError) as error:
+        raise BadInputError(
+            f"expected a number or an array, got {type(cell).__name__}",
+            step=step,
+            row=row,
+            column=name,
+            value=cell,
+            fix="Files and text need a loader before the estimator: ImageLoader, AudioLoader, MelSpectrogram, "
+            "CharEncoder; categories need an encoder such as OneHotEncoder.",
+        ) from error
