@@ -10,9 +10,13 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, 
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from mmsk.cache import CellCache, cache_location, cell_key
 from mmsk.columns import frame_columns, is_missing
 from mmsk.exceptions import BadInputError, UnreadableCellWarning
 from mmsk.lazy import CellReader, LazyCell
+
+# Parameters that change when and how cells are read, not what is in them.
+_NO_CONTENT = ("on_error", "lazy", "memory", "n_jobs", "verbose")
 
 
 class BaseColumnTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -186,7 +190,13 @@ class BaseCellTransformer(BaseColumnTransformer):
     def _transform_columns(self, columns, names):
         places = distinct_places(columns)
         raw = [columns[found[0][1]][found[0][0]] for found in places]
-        cells, errors = self._lazy_cells(raw) if self.lazy else self._read_cells(raw)
+        location = cache_location(self.memory)
+        if location is not None:
+            cells, errors = self._recall_cells(raw, location)
+        elif self.lazy:
+            cells, errors = self._lazy_cells(raw)
+        else:
+            cells, errors = self._read_cells(raw)
         if errors:
             self._report(errors, places, columns, names)
         return spread_cells(cells, places, columns)
@@ -226,6 +236,40 @@ class BaseCellTransformer(BaseColumnTransformer):
             cells[i] = LazyCell(reader, raw[i], shape=layout[0], dtype=layout[1], step=type(self).__name__)
 
         return cells, self._walk(len(raw), promise)
+
+    def _recall_cells(self, raw, location):
+        """Take distinct cells from disk, decoding those that are not there; give the cells, and the errors."""
+        content = {key: value for key, value in self.get_params(deep=False).items() if key not in _NO_CONTENT}
+        name = f"{type(self).__module__}.{type(self).__qualname__}"
+        cache = CellCache(location, name, content, self._cell_layout())
+        keys = [cell_key(cell) for cell in raw]
+        kept = set(keys) - {None}
+        found = cache.find(kept)
+        errors = {}
+        if len(found) < len(kept):
+            with cache.turn():
+                found = cache.find(kept)  # another process may have had its turn
+                absent = [i for i, key in enumerate(keys) if key is not None and key not in found]
+                errors = self._decode_to(cache, absent, keys, raw)
+                found = cache.find(kept)
+        if errors and self.on_error == "raise":
+            return [], errors
+        cells = [found.get(key) for key in keys]
+        # What was in memory is not kept on disk, and somebody may have emptied the cache.
+        rest = [i for i, cell in enumerate(cells) if cell is None and i not in errors]
+        read, failed = self._read_cells([raw[i] for i in rest])
+        for i, cell in zip(rest, read, strict=True):
+            cells[i] = cell
+        return cells, errors | {rest[k]: error for k, error in failed.items()}
+
+    def _decode_to(self, cache, absent, keys, raw):
+        """Decode cells straight to disk, so that they need not fit into memory; give the errors by position."""
+        if not absent:
+            return {}
+        read_cell = self._cell_reader()
+        with cache.new_segment() as segment:
+            failed = self._walk(len(absent), lambda k: segment.add(keys[absent[k]], read_cell(raw[absent[k]])))
+        return {absent[k]: error for k, error in failed.items()}
 
     def _walk(self, n_cells, work):
         """Call `work` with every position, in threads; give the errors by position."""

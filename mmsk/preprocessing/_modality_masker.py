@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from mmsk.base import BaseColumnTransformer
 from mmsk.columns import group_columns, is_missing, is_tensor_column, make_column, presence_of
 from mmsk.exceptions import BadInputError
+from mmsk.lazy import LazyCell
 
 # group_columns tells modalities by whether a column holds arrays; columns of paths and texts are one each as well.
 _ONE_CELL = make_column([np.zeros(1)])
@@ -57,7 +58,8 @@ class ModalityMasker(BaseColumnTransformer):
     -----
     Columns may be raw cells (paths, texts, bytes, pictures), tensor cells or numbers. A column named ``image__photo``
     belongs to ``image``; without a prefix all columns of numbers together are ``table``, and every other column is a
-    modality of its own. A modality is missing in a row where all of its columns are.
+    modality of its own. A modality is missing in a row where all of its columns are. The content of a path is its
+    text, and that of a lazy cell its raw cell: no file is read.
 
     Blanks are NaN in columns of numbers, which become floats, and None elsewhere. A frame stays a frame of the same
     library, unless ``set_output`` asks for another one, so that names are not lost.
@@ -249,6 +251,8 @@ def _digest(cell):
     """Summarise the content of one cell; equal content gives equal bytes in every process."""
     if is_missing(cell):
         kind, content = "missing", b""
+    elif isinstance(cell, LazyCell):
+        return _digest(cell.raw)
     elif isinstance(cell, Number):
         kind, content = "number", np.float64(cell).tobytes()
     elif isinstance(cell, (str, Path)):

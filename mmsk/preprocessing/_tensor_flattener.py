@@ -1,11 +1,14 @@
 """Tensor columns to plain numeric columns."""
 
+import math
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from mmsk.base import BaseColumnTransformer
 from mmsk.columns import is_missing
 from mmsk.exceptions import BadInputError
+from mmsk.lazy import LazyCell
 
 _STATISTICS = {"mean": np.mean, "std": np.std, "min": np.min, "max": np.max, "median": np.median}
 
@@ -95,7 +98,12 @@ class TensorFlattener(BaseColumnTransformer):
         self.widths_ = []
         dtypes = {np.dtype(np.float32)}
         for column, name in zip(columns, names, strict=True):
-            cells = [self._check_cell(cell, row, name) for row, cell in enumerate(column) if not is_missing(cell)]
+            # A lazy cell knows its shape and dtype; fit decodes none.
+            cells = [
+                cell if isinstance(cell, LazyCell) else self._check_cell(cell, row, name)
+                for row, cell in enumerate(column)
+                if not is_missing(cell)
+            ]
             if not cells:
                 raise BadInputError(
                     "every cell of the column is missing, so its width is unknown",
@@ -103,7 +111,7 @@ class TensorFlattener(BaseColumnTransformer):
                     column=name,
                     fix="Leave the column out.",
                 )
-            self.widths_.append(self._width(cells[0]))
+            self.widths_.append(self._width(cells[0].shape))
             dtypes.update(cell.dtype for cell in cells)
         self.dtype_ = np.result_type(*dtypes)
 
@@ -116,7 +124,7 @@ class TensorFlattener(BaseColumnTransformer):
                 if is_missing(cell):
                     continue
                 array = self._check_cell(cell, row, name)
-                if self._width(array) != width:
+                if self._width(array.shape) != width:
                     expected = f"an array that gives {width} values" if width else "a plain number"
                     error = BadInputError(
                         f"a cell of shape {array.shape} came where, as in fit, {expected} was expected",
@@ -131,7 +139,10 @@ class TensorFlattener(BaseColumnTransformer):
         return np.concatenate(columns, axis=1)
 
     def _check_cell(self, cell, row, name):
-        array = np.asarray(cell)
+        try:
+            array = np.asarray(cell)
+        except BadInputError as error:  # a lazy cell whose file is gone
+            raise self._bad_cell(error, row, name, cell.raw) from error.__cause__
         if array.dtype.kind not in "iufb":
             problem = f"a cell of type {type(cell).__name__} came where an array of numbers was expected"
         elif array.size == 0:
@@ -141,13 +152,13 @@ class TensorFlattener(BaseColumnTransformer):
         error = BadInputError(problem, fix="Load raw cells first, such as with ImageLoader or CharEncoder.")
         raise self._bad_cell(error, row, name, cell)
 
-    def _width(self, array):
+    def _width(self, shape):
         """Count the values a cell gives for each statistic; 0 stands for a plain number."""
-        if array.ndim == 0:
+        if len(shape) == 0:
             return 0
         if self.statistics is None:
-            return array.size
-        return 1 if array.ndim == 1 else len(array)
+            return math.prod(shape)
+        return 1 if len(shape) == 1 else shape[0]
 
     def _pool(self, array):
         if array.ndim == 0 or self.statistics is None:
