@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import StrOptions
 from mmsk.base import BaseCellTransformer
 from mmsk.exceptions import BadInputError
 from mmsk.preprocessing._files import check_file
+from mmsk.preprocessing._jpeg import shrink_jpeg
 from mmsk.preprocessing._pixels import image_from_array, to_mode
 
 # Pillow knows some fifty formats; these are the ones photos come in and whose decoders are well tried. (A JPEG of
@@ -38,6 +39,11 @@ class ImageLoader(BaseCellTransformer):
     on_error : {"raise", "missing"}, default="raise"
         What a picture that cannot be read does: raise `BadInputError`, or become a missing cell, with one
         `UnreadableCellWarning` a call.
+    lazy : bool, default=False
+        Give cells that are decoded when they are asked for (`mmsk.lazy.LazyCell`), so that a set of files may be
+        larger than memory. `transform` checks that the files are there.
+    memory : str, Path or joblib.Memory, default=None
+        Where decoded files and encoded ``bytes`` are kept between folds, searches and runs, as `Pipeline` has it.
     n_jobs : int, default=None
         Number of threads; None means 1 unless in a `joblib.parallel_config` context.
     verbose : int, default=0
@@ -61,7 +67,8 @@ class ImageLoader(BaseCellTransformer):
     TIFF files are multiplied by 255 when their values are from 0 to 1; otherwise they, and integers beyond 16 bits,
     are scaled from the smallest to the greatest value of the picture. Of an animation or a file of several pages the
     first picture is read. A JPEG much larger than `size` is decoded at a fraction of its resolution that is at
-    least three times `size`, which moves pixels by 0.2 of 255 in the mean.
+    least three times `size`, which moves pixels by 0.2 of 255 in the mean. Other JPEG photos are decoded and stretched
+    by faster libraries, whose pixels differ from Pillow's by rounding.
 
     Pictures of more than ``PIL.Image.MAX_IMAGE_PIXELS`` pixels are refused from their header, before they are decoded.
 
@@ -82,11 +89,23 @@ class ImageLoader(BaseCellTransformer):
         **BaseCellTransformer._parameter_constraints,
     }
 
-    def __init__(self, size=(128, 128), mode="RGB", resize="stretch", on_error="raise", n_jobs=None, verbose=0):
+    def __init__(
+        self,
+        size=(128, 128),
+        mode="RGB",
+        resize="stretch",
+        on_error="raise",
+        lazy=False,
+        memory=None,
+        n_jobs=None,
+        verbose=0,
+    ):
         self.size = size
         self.mode = mode
         self.resize = resize
         self.on_error = on_error
+        self.lazy = lazy
+        self.memory = memory
         self.n_jobs = n_jobs
         self.verbose = verbose
 
@@ -103,31 +122,34 @@ class ImageLoader(BaseCellTransformer):
     def _cell_reader(self):
         return self._read
 
-    def _read(self, cell):
-        if isinstance(cell, np.ndarray):
-            return self._to_cell(image_from_array(cell))
+    def _check_raw(self, cell):
         if isinstance(cell, (str, Path)):
             check_file(cell, expected="an image")
-            return self._decode(cell)
-        if isinstance(cell, bytes):
-            return self._decode(io.BytesIO(cell))
+        elif not isinstance(cell, (bytes, np.ndarray, Image.Image)):
+            raise BadInputError(
+                f"a cell of type {type(cell).__name__} came where an image was expected",
+                fix="Give a path, bytes, a PIL image or an array.",
+            )
+
+    def _read(self, cell):
+        self._check_raw(cell)
+        if isinstance(cell, np.ndarray):
+            return self._to_cell(image_from_array(cell))
         if isinstance(cell, Image.Image):
             return self._shielded(lambda: self._to_cell(cell))
-        raise BadInputError(
-            f"a cell of type {type(cell).__name__} came where an image was expected",
-            fix="Give a path, bytes, a PIL image or an array.",
-        )
+        return self._shielded(lambda: self._decode(cell))
 
     def _decode(self, source):
-        def decode():
-            with Image.open(source, formats=FORMATS) as image:
-                _check_area(image)
-                # Sides may still be swapped by the orientation; what is decoded must be large enough either way.
-                side = 3 * max(self.size)
-                image.draft(None, (side, side))
-                return self._to_cell(image)
-
-        return self._shielded(decode)
+        # Sides may still be swapped by the orientation; what is decoded must be large enough either way.
+        side = 3 * max(self.size)
+        if self.resize == "stretch":
+            cell = shrink_jpeg(source, self.mode, *self.size, side)
+            if cell is not None:
+                return cell
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
+            _check_area(image)
+            image.draft(None, (side, side))
+            return self._to_cell(image)
 
     def _shielded(self, decode):
         try:
