@@ -173,7 +173,7 @@ class CellCache:
         for path in self._segments():
             try:
                 cells = _read_segment(path, keys)
-            except (FileNotFoundError, ValueError, KeyError, TypeError):  # cut short, spoilt, or being deleted
+            except (FileNotFoundError, ValueError, LookupError, TypeError):  # cut short, spoilt, or being deleted
                 shutil.rmtree(path, ignore_errors=True)
                 continue
             if not cells:

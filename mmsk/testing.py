@@ -14,6 +14,7 @@ from sklearn.utils import get_tags
 
 from mmsk.columns import frame_columns, is_missing
 from mmsk.exceptions import BadInputError
+from mmsk.lazy import LazyCell
 
 LOADER_CHECKS: dict = {}
 
@@ -80,7 +81,10 @@ def _assert_same(left, right):
         for row, (a, b) in enumerate(zip(one, other, strict=True)):
             if is_missing(a) or is_missing(b):
                 assert is_missing(a) and is_missing(b), f"row {row}: {a!r} and {b!r}"
-            elif isinstance(a, np.ndarray):
+                continue
+            assert isinstance(a, LazyCell) == isinstance(b, LazyCell), f"row {row}: {a!r} and {b!r}"
+            a, b = (np.asarray(cell) if isinstance(cell, LazyCell) else cell for cell in (a, b))
+            if isinstance(a, np.ndarray):
                 assert a.dtype == b.dtype and a.shape == b.shape, f"row {row}: {a.dtype}{a.shape}, {b.dtype}{b.shape}"
                 assert np.array_equal(a, b, equal_nan=a.dtype.kind == "f"), f"row {row} differs"
             else:

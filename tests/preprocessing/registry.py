@@ -67,11 +67,13 @@ def ragged_series(directory):
 LOADERS = [
     ("ImageLoader-paths", ImageLoader(size=(20, 24)), photo_paths),
     ("ImageLoader-grey-objects", ImageLoader(size=(16, 12), mode="L", resize="pad"), photo_objects),
+    ("ImageLoader-lazy", ImageLoader(size=(20, 24), lazy=True), photo_paths),
     ("AudioLoader-paths", AudioLoader(8_000, duration=0.25), sound_paths),
     ("AudioLoader-ragged", AudioLoader(11_025), sound_objects),
     ("AudioLoader-channels", AudioLoader(8_000, duration=0.1, mono=False), sound_paths),
     ("MelSpectrogram-paths", MelSpectrogram(8_000, duration=0.25, n_fft=512, n_mels=24), sound_paths),
     ("MelSpectrogram-ragged", MelSpectrogram(8_000, n_fft=512, n_mels=24), sound_objects),
+    ("MelSpectrogram-lazy", MelSpectrogram(8_000, duration=0.25, n_fft=512, n_mels=24, lazy=True), sound_objects),
     ("MFCC-paths", MFCC(8, 8_000, duration=0.25, n_fft=512, n_mels=24, position="center"), sound_paths),
     ("MFCC-pooled", MFCC(8, 8_000, n_fft=512, n_mels=24, pool="mean_std"), sound_objects),
     ("CharEncoder-learned", CharEncoder(max_length=12), texts),
