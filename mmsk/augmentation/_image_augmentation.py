@@ -211,7 +211,7 @@ class ImageAugmentation(BaseAugmentation):
         if self.erasing_value == "noise":
             value = _noise(flat, generator)
         else:
-            value = to_dtype(torch.tensor(float(self.erasing_value), device=flat.device), flat.dtype)
+            value = to_dtype(torch.full((), float(self.erasing_value), device=flat.device), flat.dtype)
         return torch.where(mask[:, None], value, flat)
 
 
