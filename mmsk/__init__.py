@@ -8,6 +8,7 @@ __version__ = "0.1.0"
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=[
+        "augmentation",
         "columns",
         "datasets",
         "encoders",
@@ -19,6 +20,15 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "testing",
     ],
     submod_attrs={
+        "augmentation": [
+            "CutMix",
+            "ImageAugmentation",
+            "MixUp",
+            "SeriesAugmentation",
+            "SpectrogramAugmentation",
+            "TextAugmentation",
+            "WaveformAugmentation",
+        ],
         "encoders": [
             "ImageEncoder",
             "ModuleEncoder",

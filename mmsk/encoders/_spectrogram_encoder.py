@@ -4,7 +4,10 @@ from sklearn.utils._param_validation import StrOptions
 
 from mmsk import nn
 from mmsk.encoders._base import BaseEncoder
+from mmsk.exceptions import BadInputError
 from mmsk.net._constraints import PROBABILITY, SIZE, SIZES
+from mmsk.preprocessing import MelSpectrogram
+from mmsk.preprocessing._mel import mel_filters
 
 
 class SpectrogramEncoder(BaseEncoder):
@@ -20,6 +23,10 @@ class SpectrogramEncoder(BaseEncoder):
         Size of the embedding.
     dropout : float, default=0.2
         Dropout before the embedding.
+    frontend : MelSpectrogram or MFCC, default=None
+        Computes the spectrograms of waveforms, cells of shape (T,) as `AudioLoader` gives them, with the parameters of
+        this transformer: a batch at a time, on the device, and of sounds that were augmented as sounds. Its
+        `sampling_rate` must be that of the cells; its `duration` and what concerns reading are not used.
     max_epochs, batch_size : int, default=40, 64
         Passes over the rows and rows a step, when trained alone.
     lr, weight_decay : float, default=3e-3, 1e-2
@@ -57,6 +64,8 @@ class SpectrogramEncoder(BaseEncoder):
 
     Notes
     -----
+    With a `frontend` the sums of the spectrogram are formed in float32, where the transformer takes float64.
+
     Each bin is standardised with the statistics of the training cells. Cells shorter than the longest of training are
     filled with their own minimum.
 
@@ -77,8 +86,8 @@ class SpectrogramEncoder(BaseEncoder):
         "widths": SIZES,
         "output_dim": SIZE,
         "dropout": PROBABILITY,
+        "frontend": [MelSpectrogram, None],
     }
-    _kinds = ("spectrogram", "series")
 
     def __init__(
         self,
@@ -87,6 +96,7 @@ class SpectrogramEncoder(BaseEncoder):
         widths=(16, 32, 64, 128),
         output_dim=128,
         dropout=0.2,
+        frontend=None,
         max_epochs=40,
         batch_size=64,
         lr=3e-3,
@@ -101,6 +111,7 @@ class SpectrogramEncoder(BaseEncoder):
         self.widths = widths
         self.output_dim = output_dim
         self.dropout = dropout
+        self.frontend = frontend
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.lr = lr
@@ -125,7 +136,25 @@ class SpectrogramEncoder(BaseEncoder):
             Maps a tensor of cells to embeddings of shape (n_cells, output_dim).
         """
         self._check_kind(modality)
-        n_bins = modality.shape[0]
+        frontend, n_bins = (None, modality.shape[0]) if self.frontend is None else self._build_frontend()
         if self.network == "four_branch":
-            return nn.FourBranchNetwork(n_bins, self.output_dim, self.dropout)
-        return nn.SpectrogramNetwork(n_bins, tuple(self.widths), self.output_dim, self.dropout)
+            return nn.FourBranchNetwork(n_bins, self.output_dim, self.dropout, frontend=frontend)
+        return nn.SpectrogramNetwork(n_bins, tuple(self.widths), self.output_dim, self.dropout, frontend)
+
+    @property
+    def _kinds(self):
+        return ("spectrogram", "series") if self.frontend is None else ("waveform",)
+
+    def _build_frontend(self):
+        given = self.frontend
+        given._cell_layout()  # refuses parameters that do not go together
+        filters = mel_filters(given.sampling_rate, given.n_fft, given.n_mels, given.f_min, given.f_max).toarray()
+        n_mfcc = getattr(given, "n_mfcc", None)
+        if getattr(given, "pool", None) is not None:
+            raise BadInputError(
+                f"frontend={given!r} pools over time, which leaves no spectrogram",
+                step=type(self).__name__,
+                fix="Set pool=None.",
+            )
+        frontend = nn.LogMel(filters, given.n_fft, given.hop_length, given.top_db, n_mfcc)
+        return frontend, n_mfcc or given.n_mels

@@ -107,14 +107,16 @@ class BaseMultiModal(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEs
             Parameter names and values.
         """
         params = self._get_params("encoders", deep=deep)
-        # Other values are refused when the estimator is fitted, as scikit-learn does it.
-        if deep and isinstance(self.augment, list):
-            for key, augmentation in self.augment:
-                params[f"augment__{key}"] = augmentation
-                if hasattr(augmentation, "get_params"):
-                    inner = augmentation.get_params()
-                    params |= {f"augment__{key}__{name}": value for name, value in inner.items()}
+        for key, augmentation in self._named_augmentations().items() if deep else ():
+            params[f"augment__{key}"] = augmentation
+            if hasattr(augmentation, "get_params"):
+                params |= {f"augment__{key}__{name}": value for name, value in augmentation.get_params().items()}
         return params
+
+    def _named_augmentations(self):
+        # What is no list of pairs is refused when the estimator is fitted, as scikit-learn does it.
+        pairs = self.augment if isinstance(self.augment, list) else []
+        return dict(pair for pair in pairs if isinstance(pair, tuple) and len(pair) == 2)
 
     def set_params(self, **params):
         """Set parameters, an encoder by its modality's name and an augmentation by ``augment__<modality>`` included.
@@ -140,7 +142,7 @@ class BaseMultiModal(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEs
 
     def _set_augmentation(self, name, value):
         _, key, *inner = name.split("__", 2)
-        named = dict(self.augment or [])
+        named = self._named_augmentations()
         if key not in named:
             raise BadInputError(
                 f"there is no {name!r} to set: augment names {list(named)}",

@@ -39,11 +39,12 @@ class Augmenter:
     """
 
     def __init__(self, augment, modalities, generator):
+        _check(augment, modalities)
         named = dict(augment)
-        _check(augment, named, modalities)
         self.augmentations = [named.get(modality.key) for modality in modalities]
         self.mixing = named.get(ALL)
         self.kinds = [modality.kind for modality in modalities]
+        self.n_columns = [len(modality.columns) if modality.kind != "table" else 1 for modality in modalities]
         self.generator = generator
 
     def __call__(self, cells, owners, columns, n_rows):
@@ -53,51 +54,55 @@ class Augmenter:
         ]
         if self.mixing is None:
             return cells, None
-        draw = self.mixing.draw(n_rows, self.generator)
+        draw = self.mixing.draw(n_rows, self.generator, self.generator.device)
         mixed = [
-            self._mix(draw, kind, part, owner, column, n_rows)
-            for kind, part, owner, column in zip(self.kinds, cells, owners, columns, strict=True)
+            self._mix(i, draw, part, owner, column, n_rows)
+            for i, (part, owner, column) in enumerate(zip(cells, owners, columns, strict=True))
         ]
         return mixed, Mixture(draw.partner, draw.share)
 
-    def _mix(self, draw, kind, cells, owners, columns, n_rows):
+    def _mix(self, i, draw, cells, owners, columns, n_rows):
+        kind = self.kinds[i]
         if owners is None:
-            return self.mixing.mix(kind, cells, cells.index_select(0, draw.partner), draw)
+            return self.mixing.mix(kind, cells, cells.index_select(0, draw.partner), draw.share, draw.place)
         if not len(cells):
             return cells
         # The cell of every row and column of the batch, to find the partner's; without one a cell is its own partner,
         # and mixed with itself it stays what it is.
         itself = torch.arange(len(cells), device=owners.device)
-        place = torch.full((n_rows, int(columns.max()) + 1), -1, device=owners.device)
-        place[owners, columns] = itself
-        others = place[draw.partner[owners], columns]
+        slots = torch.full((n_rows, self.n_columns[i]), -1, device=owners.device)
+        slots[owners, columns] = itself
+        others = slots[draw.partner[owners], columns]
         others = torch.where(others < 0, itself, others)
-        return self.mixing.mix(kind, cells, cells.index_select(0, others), draw.of_rows(owners))
+        share, place = draw.share[owners], draw.place[owners]
+        return self.mixing.mix(kind, cells, cells.index_select(0, others), share, place)
 
 
-def _check(augment, named, modalities):
+def _check(augment, modalities):
     kinds = {modality.key: modality.kind for modality in modalities}
-    for key, augmentation in augment:
+    seen = set()
+    for pair in augment:
+        if not isinstance(pair, tuple) or len(pair) != 2 or not callable(getattr(pair[1], "mix", pair[1])):
+            raise BadInputError(
+                "augment holds something other than a pair of modality and augmentation",
+                step="augment",
+                value=pair,
+                fix="Give a list such as [('image', ImageAugmentation())].",
+            )
+        key, augmentation = pair
+        problem = fix = None
         if key != ALL and key not in kinds:
-            raise BadInputError(
-                f"augment names modality {key!r}, which X does not have; it has {', '.join(kinds)}",
-                step="augment",
-                fix="Name one of them; what mixes rows has the key 'all'.",
-            )
-        if hasattr(augmentation, "draw") != (key == ALL):
-            raise BadInputError(
-                f"augment gives {augmentation!r} to {key!r}",
-                step="augment",
-                fix="What mixes rows, such as MixUp, has the key 'all', everything else the name of a modality.",
-            )
-        if key != ALL and kinds[key] not in getattr(augmentation, "kinds", (kinds[key],)):
-            raise BadInputError(
-                f"{type(augmentation).__name__} changes {' or '.join(augmentation.kinds)} cells, modality {key!r} holds "
-                f"{kinds[key]} cells",
-                step="augment",
-                fix="Choose the augmentation that fits.",
-            )
-    if len(named) < len(augment):
-        raise BadInputError(
-            "augment names a modality twice", step="augment", fix="Give every modality one augmentation."
-        )
+            problem = f"augment names modality {key!r}, which X does not have; it has {', '.join(kinds)}"
+            fix = "Name one of them; what mixes rows has the key 'all'."
+        elif key in seen:
+            problem, fix = f"augment names {key!r} twice", "Give every modality one augmentation."
+        elif hasattr(augmentation, "draw") != (key == ALL):
+            problem = f"augment gives {augmentation!r} to {key!r}"
+            fix = "What mixes rows, such as MixUp, has the key 'all', everything else the name of a modality."
+        elif key != ALL and kinds[key] not in getattr(augmentation, "kinds", (kinds[key],)):
+            wanted = " or ".join(augmentation.kinds)
+            problem = f"{type(augmentation).__name__} changes {wanted} cells, modality {key!r} holds {kinds[key]} cells"
+            fix = "Choose the augmentation that fits."
+        if problem:
+            raise BadInputError(problem, step="augment", fix=fix)
+        seen.add(key)

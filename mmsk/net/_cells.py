@@ -1,128 +1,17 @@
-"""The cells of a modality: in one block where they are in memory, left where they are where they are not."""
+"""The cells of a modality in some rows of a table, found and checked."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from warnings import warn
 
 import numpy as np
 import torch
 
+from mmsk.cache import is_mapped
 from mmsk.columns import is_missing
 from mmsk.exceptions import BadInputError, UnreadableCellWarning
 from mmsk.lazy import LazyCell
-from mmsk.net._ahead import reading_threads
 from mmsk.net._modality import RAGGED, block_dtype
-
-
-class Block:
-    """Cells in one array, which may be memory-mapped.
-
-    Parameters
-    ----------
-    array : ndarray of shape (n_cells, *shape)
-        The cells.
-    """
-
-    # Batches are gathered faster than another thread is asked.
-    resident = True
-
-    def __init__(self, array):
-        self.array = array
-        self.tensor = torch.from_numpy(array)
-
-    def __len__(self):
-        return len(self.array)
-
-    def take(self, slots):
-        """Gather cells.
-
-        Parameters
-        ----------
-        slots : Tensor of shape (n_batch,), dtype int64
-            Their places.
-
-        Returns
-        -------
-        Tensor of shape (n_batch, *shape)
-            A copy of them.
-        """
-        # index_select is several times faster than tensor[slots] on uint8.
-        return self.tensor.index_select(0, slots)
-
-
-class UnreadCells:
-    """Cells that are read each time a batch wants them.
-
-    Parameters
-    ----------
-    modality : Modality
-        What training saw.
-    cells : list of LazyCell or ndarray
-        Files not read yet, or memory-mapped arrays.
-    owners : list of (int, str)
-        A row and a column where each stands, for error messages.
-    step : str
-        Who reads, for error messages.
-    n_jobs : int or None
-        Threads that read.
-    """
-
-    resident = False
-
-    def __init__(self, modality, cells, owners, step, n_jobs):
-        self.modality = modality
-        self.cells = cells
-        self.owners = owners
-        self.step = step
-        self.n_jobs = n_jobs
-
-    def __len__(self):
-        return len(self.cells)
-
-    def take(self, slots):
-        """Read cells.
-
-        Parameters
-        ----------
-        slots : Tensor of shape (n_batch,), dtype int64
-            Their places.
-
-        Returns
-        -------
-        Tensor of shape (n_batch, *shape)
-            The cells.
-
-        Raises
-        ------
-        BadInputError
-            If one cannot be read, or does not look like those of training.
-        """
-        slots = slots.tolist()
-        block = np.empty((len(slots), *self.modality.shape), dtype=self.modality.dtype)
-
-        def read(i):
-            cell, (row, name) = self.cells[slots[i]], self.owners[slots[i]]
-            if isinstance(cell, LazyCell):
-                cell = _read_lazy(cell, row, name)
-            _put(cell, block[i], self.modality, row, name, self.step)
-
-        n_threads = min(len(slots), reading_threads(self.n_jobs))
-        if n_threads <= 1:
-            for i in range(len(slots)):
-                read(i)
-        else:
-            with ThreadPoolExecutor(n_threads) as pool:
-                list(pool.map(read, range(len(slots))))
-        return torch.from_numpy(block)
-
-
-def _read_lazy(cell, row, name):
-    try:
-        return cell.read(cell.raw)
-    except BadInputError as error:
-        raise BadInputError(
-            error.problem, step=cell.step, row=row, column=name, value=cell.raw, fix=error.fix
-        ) from error
+from mmsk.net._sources import Block, UnreadCells, check_finite, put_cell
 
 
 @dataclass
@@ -242,13 +131,13 @@ def collect(modality, columns, step, first_row=0, n_jobs=None):
     if shared is not None:
         block, rows = shared
         for cell, owner in zip(cells, owners, strict=True):
-            _check_finite(cell, cell, modality, *owner, step)
+            check_finite(cell, cell, modality, *owner, step)
         return Cells(Block(block), np.append(rows, -1)[slots])
-    if any(isinstance(cell.base, np.memmap) or isinstance(cell, np.memmap) for cell in cells):
+    if any(map(is_mapped, cells)):
         return Cells(UnreadCells(modality, cells, owners, step, n_jobs), slots)
     block = np.empty((len(cells), *modality.shape), dtype=modality.dtype)
     for i, (cell, owner) in enumerate(zip(cells, owners, strict=True)):
-        _put(cell, block[i], modality, *owner, step)
+        put_cell(cell, block[i], modality, *owner, step)
     return Cells(Block(block), slots)
 
 
@@ -297,41 +186,13 @@ def _check_cell(cell, modality, row, name, step):
         )
 
 
-def _put(cell, place, modality, row, name, step):
-    """Copy a cell to its place in a block; one of another length is cut or filled."""
-    whole, longest = cell, modality.shape[-1]
-    if modality.kind in RAGGED and cell.shape[-1] != longest:
-        if cell.shape[-1] > longest:
-            start = 0 if modality.kind == "codes" else (cell.shape[-1] - longest) // 2
-            cell = cell[..., start : start + longest]
-        else:
-            # Silence at the end; zero decibels would be loud.
-            place[..., cell.shape[-1] :] = cell.min() if modality.kind == "spectrogram" and cell.size else 0
-    with np.errstate(over="ignore", invalid="ignore"):
-        place[..., : cell.shape[-1]] = cell
-    _check_finite(place, whole, modality, row, name, step)
-
-
-def _check_finite(values, cell, modality, row, name, step):
-    if values.dtype.kind != "f" or np.isfinite(values).all():
-        return
-    what = "NaN" if np.isnan(cell).any() else "infinity or a value too large for float32"
-    raise BadInputError(
-        f"a cell of modality {modality.key!r} contains {what}",
-        step=step,
-        row=row,
-        column=name,
-        fix="Blank the cell (None) if the row lacks this modality.",
-    )
-
-
 def _warn_cut(modality, cells, step):
     n_cut = sum(cell.shape[-1] > modality.shape[-1] for cell in cells) if modality.kind in RAGGED else 0
     if n_cut:
         warn(
             f"{step}: {n_cut} cells of modality {modality.key!r} are longer than the longest of training "
-            f"({modality.shape[-1]}) and were cut to it. Load them with a fixed duration or length to choose which part "
-            "is kept.",
+            f"({modality.shape[-1]}) and were cut to it. Load them with a fixed duration or length to choose which "
+            "part is kept.",
             UnreadableCellWarning,
             stacklevel=2,
         )

@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "_fused_network": ["FusedNetwork"],
         "_fusion": ["ConcatFusion", "PooledFusion", "make_fusion"],
         "_layers": ["ChannelDropout", "Dropout", "Projection", "Standardize", "perceptron"],
+        "_log_mel": ["LogMel"],
         "_residual": ["ImageNetwork", "ResidualBlock", "ResidualTrunk"],
         "_spectrogram": ["FourBranchNetwork", "SpectrogramNetwork"],
         "_tabular": ["TabularNetwork"],

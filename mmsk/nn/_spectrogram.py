@@ -20,16 +20,20 @@ class SpectrogramNetwork(nn.Module):
         Size of the embedding.
     dropout : float
         Dropout before the embedding.
+    frontend : nn.Module, default=None
+        Turns waveforms into the spectrograms.
     """
 
-    def __init__(self, n_bins, widths, output_dim, dropout):
+    def __init__(self, n_bins, widths, output_dim, dropout, frontend=None):
         super().__init__()
         self.output_dim = output_dim
+        self.frontend = frontend
         self.standardize = Standardize(n_bins)
         self.trunk = ResidualTrunk(1, widths)
         self.projection = Projection(2 * widths[-1], output_dim, dropout)
 
     def forward(self, x):
+        x = x if self.frontend is None else self.frontend(x)
         x = self.trunk(self.standardize(x)[:, None])
         x = x.mean(2)
         # Steady sounds show in the mean over time, single events in the maximum.
@@ -67,11 +71,14 @@ class FourBranchNetwork(nn.Module):
         Dropout before the embedding.
     kernels : sequence of even int, default=(8, 16, 32, 64)
         Window lengths, one branch each.
+    frontend : nn.Module, default=None
+        Turns waveforms into the spectrograms.
     """
 
-    def __init__(self, n_bins, output_dim, dropout, kernels=(8, 16, 32, 64)):
+    def __init__(self, n_bins, output_dim, dropout, kernels=(8, 16, 32, 64), frontend=None):
         super().__init__()
         self.output_dim = output_dim
+        self.frontend = frontend
         self.standardize = Standardize(n_bins)
         self.branches = nn.ModuleList(
             nn.Sequential(_strip(1, 32, k, 3), _strip(32, 32, k, 2), _strip(32, 64, k, 3), _strip(64, 64, k, 2))
@@ -81,6 +88,7 @@ class FourBranchNetwork(nn.Module):
         self.projection = Projection(128, output_dim, dropout)
 
     def forward(self, x):
+        x = x if self.frontend is None else self.frontend(x)
         x = self.standardize(x)[:, None]
         x = sum(branch(x) for branch in self.branches)
         return self.projection(self.merge(x).mean((2, 3)))
