@@ -8,7 +8,7 @@ import pytest
 import scipy.sparse
 from joblib import parallel_config
 
-from mmsk.base import BaseCellTransformer, BaseColumnTransformer, distinct_places, spread_cells
+from mmsk.base import BaseCellTransformer, BaseColumnTransformer, distinct_cells, first_place, spread_cells
 from mmsk.exceptions import BadInputError, UnreadableCellWarning
 
 
@@ -202,9 +202,15 @@ def test_base_classes_leave_the_reading_to_their_children():
     assert BaseColumnTransformer().fit(["cat"]).n_features_in_ == 1
 
 
-def test_places_and_cells_belong_together():
-    columns = [np.array(["a", None, "b"], dtype=object), np.array(["b", "a", ""], dtype=object)]
-    places = distinct_places(columns)
-    assert places == [[(0, 0), (1, 1)], [(2, 0), (0, 1)]]
-    one, two = spread_cells([np.array([1]), np.array([2])], places, columns)
+def test_cells_go_back_where_they_stood():
+    columns = [np.array(["a", None, "b"], dtype=object), np.array([Path("b"), "a", ""], dtype=object)]
+    raw, slots = distinct_cells(columns)
+    assert raw == ["a", "b"] and [slot.tolist() for slot in slots] == [[0, -1, 1], [1, 0, -1]]
+    assert [first_place(i, slots) for i in (0, 1)] == [(0, 0), (2, 0)]
+    one, two = spread_cells([np.array([1]), np.array([2])], slots)
     assert one[0] is two[1] and one[1] is None and one[2] is two[0] and two[2] is None
+
+
+def test_equal_content_of_another_kind_is_another_cell():
+    raw, _ = distinct_cells([["1", b"1", 1, 1.5, float("nan")], np.arange(5.0)])
+    assert raw[:4] == ["1", b"1", 1, 1.5] and raw[4:] == [0.0, 1.0, 2.0, 3.0, 4.0]

@@ -6,7 +6,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from mmsk.base import BaseColumnTransformer, distinct_places, spread_cells
+from mmsk.base import BaseColumnTransformer, distinct_cells, first_place, spread_cells
 from mmsk.exceptions import BadInputError
 
 PADDING = 0
@@ -84,7 +84,7 @@ class CharEncoder(BaseColumnTransformer):
             self.vocabulary_size_ = _N_CODE_POINTS + _FIRST
             return
         seen = np.zeros(_N_CODE_POINTS, dtype=bool)
-        texts = self._read_texts(columns, names, distinct_places(columns))
+        texts = self._read_texts(*distinct_cells(columns), names)
         for start in range(0, len(texts), _CHUNK):
             points, is_text = self._code_points(texts[start : start + _CHUNK])
             seen[points[is_text]] = True
@@ -92,25 +92,24 @@ class CharEncoder(BaseColumnTransformer):
         self.vocabulary_size_ = len(self.vocabulary_) + _FIRST
 
     def _transform_columns(self, columns, names):
-        places = distinct_places(columns)
-        texts = self._read_texts(columns, names, places)
+        raw, slots = distinct_cells(columns)
+        texts = self._read_texts(raw, slots, names)
         codes = np.empty((len(texts), self.max_length), dtype=np.int32)
         table = self._code_table()
         for start in range(0, len(texts), _CHUNK):
             points, is_text = self._code_points(texts[start : start + _CHUNK])
             codes[start : start + _CHUNK] = np.where(is_text, table[points], PADDING)
-        return spread_cells(codes, places, columns)
+        return spread_cells(codes, slots)
 
-    def _read_texts(self, columns, names, places):
+    def _read_texts(self, raw, slots, names):
         texts = []
-        for found in places:
-            row, j = found[0]
-            text = columns[j][row]
+        for i, text in enumerate(raw):
             if not isinstance(text, str):
                 error = BadInputError(
                     f"a cell of type {type(text).__name__} came where a text was expected",
                     fix="Convert the column to str, or give it to a transformer of numbers.",
                 )
+                row, j = first_place(i, slots)
                 raise self._bad_cell(error, row, names[j], text)
             text = text.lower() if self.lowercase else text
             # ASCII is in every normal form already, and most texts are ASCII.

@@ -141,8 +141,8 @@ class TensorFlattener(BaseColumnTransformer):
     def _check_cell(self, cell, row, name):
         try:
             array = np.asarray(cell)
-        except BadInputError as error:  # a lazy cell whose file is gone
-            raise self._bad_cell(error, row, name, cell.raw) from error.__cause__
+        except BadInputError as gone:  # a lazy cell whose file changed
+            raise self._bad_cell(gone, row, name, cell.raw) from gone.__cause__
         if array.dtype.kind not in "iufb":
             problem = f"a cell of type {type(cell).__name__} came where an array of numbers was expected"
         elif array.size == 0:

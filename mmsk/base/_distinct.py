@@ -1,0 +1,106 @@
+"""Equal raw cells of a table are read once: which there are, and where they stand."""
+
+from pathlib import Path
+
+import numpy as np
+
+from mmsk.columns import is_missing
+
+
+def distinct_cells(columns):
+    """Find the cells that are there, each distinct path, text and encoded file once.
+
+    Parameters
+    ----------
+    columns : list of ndarray of shape (n_rows,)
+        The columns of a table.
+
+    Returns
+    -------
+    cells : list
+        The distinct cells, in order of first appearance, column by column.
+    slots : list of ndarray of shape (n_rows,), dtype int64
+        For every column the position in `cells`, -1 where a cell is missing.
+
+    Examples
+    --------
+    >>> from mmsk.base import distinct_cells
+    >>> cells, slots = distinct_cells([["a.jpg", None, "b.jpg", "a.jpg"]])
+    >>> cells, slots[0].tolist()
+    (['a.jpg', 'b.jpg'], [0, -1, 1, 0])
+    """
+    columns = [list(column) for column in columns]  # numbers become objects that live on, so that their id is theirs
+    keys = [[cell if type(cell) is str else _identity(cell) for cell in column] for column in columns]
+    found: dict = {}
+    for names, column in zip(keys, columns, strict=True):
+        for key, cell in zip(names, column, strict=True):
+            found.setdefault(key, cell)
+    present = {key: cell for key, cell in found.items() if not is_missing(cell)}
+    positions = {key: i for i, key in enumerate(present)}
+    slots = [np.fromiter((positions.get(key, -1) for key in names), dtype=np.int64, count=len(names)) for names in keys]
+    return list(present.values()), slots
+
+
+def spread_cells(cells, slots):
+    """Put every cell where its raw cell stood.
+
+    Parameters
+    ----------
+    cells : sequence of ndarray, LazyCell or None
+        What was read, one for every distinct raw cell.
+    slots : list of ndarray of shape (n_rows,), dtype int64
+        What :func:`distinct_cells` gives.
+
+    Returns
+    -------
+    list of ndarray of shape (n_rows,), dtype object
+        One column for every raw one, None where a cell is missing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mmsk.base import spread_cells
+    >>> spread_cells([np.array([3])], [np.array([0, -1, 0])])
+    [array([array([3]), None, array([3])], dtype=object)]
+    """
+    values = np.empty(len(cells) + 1, dtype=object)  # the last one, which -1 finds, stays None
+    for i, cell in enumerate(cells):
+        values[i] = cell
+    return [values[slot] for slot in slots]
+
+
+def first_place(i, slots):
+    """Find where a distinct cell stands first.
+
+    Parameters
+    ----------
+    i : int
+        Its position among the distinct cells.
+    slots : list of ndarray of shape (n_rows,), dtype int64
+        What :func:`distinct_cells` gives.
+
+    Returns
+    -------
+    row : int
+        Position of the row.
+    j : int
+        Position of the column.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mmsk.base import first_place
+    >>> first_place(0, [np.array([1, -1]), np.array([1, 0])])
+    (1, 1)
+    """
+    j = next(j for j, slot in enumerate(slots) if i in slot)
+    return int(np.argmax(slots[j] == i)), j
+
+
+def _identity(cell):
+    """Give equal keys to cells that hold the same file, text or encoded bytes."""
+    if isinstance(cell, (str, bytes)):
+        return cell
+    if isinstance(cell, Path):
+        return str(cell)
+    return id(cell)
