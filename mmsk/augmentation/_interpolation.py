@@ -78,6 +78,8 @@ def cut(cells, start, length):
     Tensor of shape (n_rows, n_channels, length)
         The pieces.
     """
+    if cells.device.type == "cpu":  # copying whole pieces takes a quarter of the time; a GPU would wait for the list
+        return torch.stack([row[:, first : first + length] for row, first in zip(cells, start.tolist(), strict=True)])
     samples, places, shape = _places(cells, start[:, None] + torch.arange(length, device=cells.device))
     return samples.index_select(0, places).reshape(shape)
 
