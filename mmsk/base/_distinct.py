@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmsk.columns import is_missing
+from mmsk.columns import presence_of
 
 
 def distinct_cells(columns):
@@ -29,16 +29,16 @@ def distinct_cells(columns):
     >>> cells, slots[0].tolist()
     (['a.jpg', 'b.jpg'], [0, -1, 1, 0])
     """
-    columns = [list(column) for column in columns]  # numbers become objects that live on, so that their id is theirs
-    keys = [[cell if type(cell) is str else _identity(cell) for cell in column] for column in columns]
-    found: dict = {}
-    for names, column in zip(keys, columns, strict=True):
-        for key, cell in zip(names, column, strict=True):
-            found.setdefault(key, cell)
-    present = {key: cell for key, cell in found.items() if not is_missing(cell)}
-    positions = {key: i for i, key in enumerate(present)}
-    slots = [np.fromiter((positions.get(key, -1) for key in names), dtype=np.int64, count=len(names)) for names in keys]
-    return list(present.values()), slots
+    numbers: dict = {}
+    # Numbers become objects that live on, so that the id of each is its own.
+    flat = [cell for column in columns for cell in column]
+    keys = (cell if type(cell) is str else _identity(cell) for cell in flat)
+    slots = np.fromiter((numbers.setdefault(key, len(numbers)) for key in keys), dtype=np.int64, count=len(flat))
+    distinct = [flat[i] for i in np.unique(slots, return_index=True)[1]]
+    present = presence_of(distinct)
+    slots = np.where(present, np.cumsum(present) - 1, -1)[slots]
+    ends = np.cumsum([len(column) for column in columns])[:-1]
+    return [cell for cell, there in zip(distinct, present, strict=True) if there], np.split(slots, ends)
 
 
 def spread_cells(cells, slots):
