@@ -31,9 +31,12 @@ class AudioLoader(BaseSoundTransformer):
         `UnreadableCellWarning` a call.
     lazy : bool, default=False
         Give cells that are decoded when they are asked for (`mmsk.lazy.LazyCell`), so that a set of files may be
-        larger than memory. `transform` checks that the files are there. Needs a `duration` and `mono`.
+        larger than memory. `transform` checks that the files are there; with ``on_error="missing"`` it decodes each
+        once, as only that tells which cells are missing. Needs a `duration` and `mono`.
     memory : str, Path or joblib.Memory, default=None
         Where decoded files and encoded ``bytes`` are kept between folds, searches and runs, as `Pipeline` has it.
+        They are read back from disk when they are needed, so that `lazy` adds nothing. A file is decoded again when
+        its size or its time of change differs. Arrays are in memory already and not kept.
     n_jobs : int, default=None
         Number of threads; None means 1 unless in a `joblib.parallel_config` context.
     verbose : int, default=0
@@ -56,6 +59,9 @@ class AudioLoader(BaseSoundTransformer):
     Channels in antiphase would average to silence. Where the mean is 60 dB below the channels, the cell counts as
     unreadable. A WAV, AIFF, FLAC, Ogg or MP3 file that ends before its stated length is refused; an MP3 without a
     header states none.
+
+    With `memory` every call that has to decode adds one directory of cells below ``memory``;
+    ``joblib.Memory(memory).reduce_size(bytes_limit="2G")`` deletes those used longest ago, and ``clear()`` all.
 
     Examples
     --------

@@ -41,9 +41,12 @@ class ImageLoader(BaseCellTransformer):
         `UnreadableCellWarning` a call.
     lazy : bool, default=False
         Give cells that are decoded when they are asked for (`mmsk.lazy.LazyCell`), so that a set of files may be
-        larger than memory. `transform` checks that the files are there.
+        larger than memory. `transform` checks that the files are there; with ``on_error="missing"`` it decodes each
+        once, as only that tells which cells are missing.
     memory : str, Path or joblib.Memory, default=None
         Where decoded files and encoded ``bytes`` are kept between folds, searches and runs, as `Pipeline` has it.
+        They are read back from disk when they are needed, so that `lazy` adds nothing. A file is decoded again when
+        its size or its time of change differs. Arrays and open pictures are in memory already and not kept.
     n_jobs : int, default=None
         Number of threads; None means 1 unless in a `joblib.parallel_config` context.
     verbose : int, default=0
@@ -71,6 +74,9 @@ class ImageLoader(BaseCellTransformer):
     by faster libraries, whose pixels differ from Pillow's by rounding.
 
     Pictures of more than ``PIL.Image.MAX_IMAGE_PIXELS`` pixels are refused from their header, before they are decoded.
+
+    With `memory` every call that has to decode adds one directory of cells below ``memory``;
+    ``joblib.Memory(memory).reduce_size(bytes_limit="2G")`` deletes those used longest ago, and ``clear()`` all.
 
     Examples
     --------

@@ -43,9 +43,12 @@ class MelSpectrogram(BaseSoundTransformer):
         `UnreadableCellWarning` a call.
     lazy : bool, default=False
         Give cells that are decoded when they are asked for (`mmsk.lazy.LazyCell`), so that a set of files may be
-        larger than memory. `transform` checks that the files are there. Needs a `duration`.
+        larger than memory. `transform` checks that the files are there; with ``on_error="missing"`` it decodes each
+        once, as only that tells which cells are missing. Needs a `duration`.
     memory : str, Path or joblib.Memory, default=None
         Where decoded files and encoded ``bytes`` are kept between folds, searches and runs, as `Pipeline` has it.
+        They are read back from disk when they are needed, so that `lazy` adds nothing. A file is decoded again when
+        its size or its time of change differs. Arrays are in memory already and not kept.
     n_jobs : int, default=None
         Number of threads; None means 1 unless in a `joblib.parallel_config` context.
     verbose : int, default=0
@@ -69,6 +72,9 @@ class MelSpectrogram(BaseSoundTransformer):
     samples: a centred short-time Fourier transform with a Hann window and zeros beyond the ends, power, filters on
     Slaney's mel scale with area normalisation [1]_, and ``10 * log10(max(power, 1e-10))``. Silence is -100 dB. The sums
     are formed in float64 and the cells rounded to float32.
+
+    With `memory` every call that has to decode adds one directory of cells below ``memory``;
+    ``joblib.Memory(memory).reduce_size(bytes_limit="2G")`` deletes those used longest ago, and ``clear()`` all.
 
     References
     ----------
