@@ -11,6 +11,7 @@ import soxr
 from mmsk.exceptions import BadInputError
 from mmsk.preprocessing._files import check_file
 from mmsk.preprocessing._sound_length import check_not_truncated
+from mmsk.preprocessing._wav import find_plain_wav
 
 # libsndfile knows more (raw samples, MATLAB files, phone formats); these say their rate and whether they are whole.
 FORMATS = ("AIFF", "FLAC", "MP3", "OGG", "RF64", "WAV", "WAVEX")
@@ -81,17 +82,10 @@ def read_sound(cell, *, sampling_rate, duration=None, position="start", mono=Tru
     """
     check_sound(cell)
     if isinstance(cell, np.ndarray):
-        samples, rate = _from_array(cell), sampling_rate
-        samples = _crop(samples, n_samples(rate, duration), position)
-    elif isinstance(cell, bytes):
-        check_not_truncated(io.BytesIO(cell))
-        samples, rate = _from_file(io.BytesIO(cell), duration, position)
+        samples = _finite(_crop(_from_array(cell), n_samples(sampling_rate, duration), position))
+        rate = sampling_rate
     else:
-        with open(cell, "rb") as file:
-            check_not_truncated(file)
         samples, rate = _from_file(cell, duration, position)
-    if not np.isfinite(samples).all():
-        raise BadInputError("the sound holds NaN or infinite samples", fix="Blank the cell or mend the samples.")
     samples = _mix(samples) if mono else samples
     if rate != sampling_rate:
         samples = _resample(samples, rate, sampling_rate)
@@ -129,24 +123,53 @@ def check_sound(cell):
 
 
 def _from_file(source, duration, position):
+    """Give the wanted part of a sound, finite, and its sampling rate."""
+    try:
+        # Without a buffer, as a thread that calls the system has to wait for its next turn.
+        with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb", buffering=0) as file:
+            wav = find_plain_wav(file)
+            if wav is not None:
+                first, wanted = _part(wav.n_frames, wav.rate, wav.n_channels, duration, position)
+                samples, rate = wav.read(file, first, wanted), wav.rate
+            else:
+                check_not_truncated(file)
+                file.seek(0)
+                samples, rate, wanted = _decode(file if isinstance(source, bytes) else source, duration, position)
+    except OSError as error:
+        raise BadInputError(f"the file cannot be read: {error}", fix="Check its permissions and its disk.") from error
+    if samples.shape[1] < wanted:
+        raise BadInputError(
+            f"the sound is truncated: its header promises {wanted} samples and {samples.shape[1]} are there",
+            fix="Mend the file or blank the cell.",
+        )
+    # Integers are finite, and to look at every sample takes as long as to read it.
+    return samples if wav is not None and wav.dtype.kind == "i" else _finite(samples), rate
+
+
+def _decode(source, duration, position):
     try:
         with soundfile.SoundFile(source) as file:
             if file.format not in FORMATS:
                 raise BadInputError(f"the sound is in the format {file.format}, which is not read", fix=_FIX)
-            rate, wanted = file.samplerate, file.frames
-            if duration is not None and n_samples(rate, duration) < file.frames:
-                wanted = n_samples(rate, duration)
-                file.seek((file.frames - wanted) // 2 if position == "center" else 0)
-            _check_size(wanted, file.channels)
-            samples = file.read(wanted, dtype="float32", always_2d=True)
+            first, wanted = _part(file.frames, file.samplerate, file.channels, duration, position)
+            if first:
+                file.seek(first)
+            return file.read(wanted, dtype="float32", always_2d=True).T, file.samplerate, wanted
     except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a name ending in .raw needs a rate
         raise BadInputError(f"the sound cannot be decoded: {error}", fix=_FIX) from error
-    if len(samples) < wanted:
-        raise BadInputError(
-            f"the sound is truncated: its header promises {wanted} samples and {len(samples)} are there",
-            fix="Mend the file or blank the cell.",
-        )
-    return samples.T, rate
+
+
+def _finite(samples):
+    if not np.isfinite(samples).all():
+        raise BadInputError("the sound holds NaN or infinite samples", fix="Blank the cell or mend the samples.")
+    return samples
+
+
+def _part(n_frames, rate, n_channels, duration, position):
+    """Say which part of a file is read: its first sample, and how many."""
+    wanted = n_frames if duration is None else min(n_frames, n_samples(rate, duration))
+    _check_size(wanted, n_channels)
+    return (n_frames - wanted) // 2 if position == "center" else 0, wanted
 
 
 def _check_size(length, n_channels):
@@ -209,9 +232,9 @@ def _resample(samples, rate, sampling_rate):
 
 def _fit_length(samples, length):
     """Cut or zero-pad the end."""
-    missing = 0 if length is None else length - samples.shape[-1]
-    if missing > 0:
-        samples = np.pad(samples, [(0, 0)] * (samples.ndim - 1) + [(0, missing)])
-    elif missing < 0:
-        samples = samples[..., :length]
-    return np.ascontiguousarray(samples)
+    if length is None or samples.shape[-1] == length:
+        return np.ascontiguousarray(samples)
+    fitted = np.zeros((*samples.shape[:-1], length), dtype=samples.dtype)
+    shared = min(length, samples.shape[-1])
+    fitted[..., :shared] = samples[..., :shared]
+    return fitted
