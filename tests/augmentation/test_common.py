@@ -12,6 +12,7 @@ from sklearn.base import clone
 import mmsk.augmentation
 from mmsk.augmentation import ImageAugmentation, TextAugmentation, WaveformAugmentation
 from mmsk.augmentation._base import BaseAugmentation
+from mmsk.augmentation._interpolation import cut, roll
 from mmsk.exceptions import BadInputError
 from tests.augmentation.cells import BATCHES, FULL, STILL, generator, photos, sounds
 
@@ -129,6 +130,13 @@ def test_parameters_are_what_a_search_sets():
 def test_import_is_lazy():
     code = "import sys, mmsk.augmentation; sys.exit('torch' in sys.modules or 'sklearn' in sys.modules)"
     assert run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.gpu
+def test_pieces_are_the_same_on_a_gpu():
+    cells, steps = photos(shape=(3, 50)), torch.tensor([0, 3, -3, 49, 17, -20])
+    assert torch.equal(roll(cells.cuda(), steps.cuda()).cpu(), roll(cells, steps))
+    assert torch.equal(cut(cells.cuda(), steps.abs().cuda(), 1).cpu(), cut(cells, steps.abs(), 1))
 
 
 @pytest.mark.gpu

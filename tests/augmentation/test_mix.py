@@ -71,6 +71,15 @@ def test_mixed_cells_keep_dtype_range_and_input(mix, name):
     assert torch.equal(mix.mix(kind, cells, others, torch.zeros(n), place), others)
 
 
+@mixes
+@pytest.mark.parametrize("name", KINDS)
+def test_a_cell_mixed_with_itself_stays(mix, name):
+    kind, cells = KINDS[name]
+    for seed in range(10):
+        _, share, place = mix.draw(len(cells), generator(seed), "cpu")
+        assert torch.equal(mix.mix(kind, cells, cells, share, place), cells)
+
+
 def test_mixup_is_a_weighted_mean():
     cells, others = photos(), photos().flip(0)
     share = torch.tensor([0.0, 0.1, 0.3, 0.5, 0.9, 1.0])
