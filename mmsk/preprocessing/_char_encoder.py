@@ -13,6 +13,7 @@ PADDING = 0
 UNKNOWN = 1
 _FIRST = 2
 _N_CODE_POINTS = 0x110000
+_N_BYTES = 256
 # Texts at a time: bounds what is held beside the codes themselves.
 _CHUNK = 4096
 
@@ -86,8 +87,8 @@ class CharEncoder(BaseColumnTransformer):
         seen = np.zeros(_N_CODE_POINTS, dtype=bool)
         texts = self._read_texts(*distinct_cells(columns), names)
         for start in range(0, len(texts), _CHUNK):
-            points, is_text = self._code_points(texts[start : start + _CHUNK])
-            seen[points[is_text]] = True
+            seen[self._code_points(texts[start : start + _CHUNK])] = True
+        seen[0] = any("\0" in text[: self.max_length] for text in texts)
         self.vocabulary_ = "".join(map(chr, np.flatnonzero(seen)))
         self.vocabulary_size_ = len(self.vocabulary_) + _FIRST
 
@@ -95,14 +96,20 @@ class CharEncoder(BaseColumnTransformer):
         raw, slots = distinct_cells(columns)
         texts = self._read_texts(raw, slots, names)
         codes = np.empty((len(texts), self.max_length), dtype=np.int32)
-        table = self._code_table()
         for start in range(0, len(texts), _CHUNK):
-            points, is_text = self._code_points(texts[start : start + _CHUNK])
-            codes[start : start + _CHUNK] = np.where(is_text, table[points], PADDING)
+            self._write_codes(texts[start : start + _CHUNK], codes[start : start + _CHUNK])
         return spread_cells(codes, slots)
 
     def _read_texts(self, raw, slots, names):
-        texts = []
+        # Whole lists go through functions written in C, as a loop over the texts would take longer than their codes.
+        if not set(map(type, raw)) <= {str}:
+            self._check_texts(raw, slots, names)
+        texts = list(map(str.lower, raw)) if self.lowercase else raw
+        if self.normalization is None or all(map(str.isascii, texts)):  # which is in every normal form already
+            return texts
+        return [unicodedata.normalize(self.normalization, text) for text in texts]
+
+    def _check_texts(self, raw, slots, names):
         for i, text in enumerate(raw):
             if not isinstance(text, str):
                 error = BadInputError(
@@ -111,26 +118,36 @@ class CharEncoder(BaseColumnTransformer):
                 )
                 row, j = first_place(i, slots)
                 raise self._bad_cell(error, row, names[j], text)
-            text = text.lower() if self.lowercase else text
-            # ASCII is in every normal form already, and most texts are ASCII.
-            needs_no_form = self.normalization is None or text.isascii()
-            texts.append(text if needs_no_form else unicodedata.normalize(self.normalization, text))
-        return texts
+
+    def _write_codes(self, texts, codes):
+        if all(map(str.isascii, texts)):
+            # Bytes are a quarter of the memory to go through, and the codes of ASCII fit into bytes, too.
+            table, zero = self._code_table(_N_BYTES)
+            letters = np.array(texts, dtype=f"S{self.max_length}").tobytes()
+            codes.ravel()[:] = np.frombuffer(letters.translate(table.astype(np.uint8)), dtype=np.uint8)
+        else:
+            table, zero = self._code_table(_N_CODE_POINTS)
+            np.take(table, self._code_points(texts), out=codes, mode="clip")  # clipping only spares a check
+        # numpy pads with zeros, which a text may hold as well.
+        for row, text in enumerate(texts if "\0" in "".join(texts) else ()):
+            places = [i for i, character in enumerate(text[: self.max_length]) if character == "\0"]
+            codes[row, places] = zero
 
     def _code_points(self, texts):
-        """Give the code points of texts cut to ``max_length``, and where they are text rather than padding."""
-        points = np.array(texts, dtype=f"<U{self.max_length}").view("<u4").reshape(len(texts), self.max_length)
-        # A text may hold zero characters, which look like numpy's own padding.
-        lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
-        return points, np.arange(self.max_length) < lengths[:, np.newaxis]
+        """Give the code points of texts cut to ``max_length``, followed by zeros."""
+        return np.array(texts, dtype=f"<U{self.max_length}").view("<u4").reshape(len(texts), self.max_length)
 
-    def _code_table(self):
+    def _code_table(self, n_points):
+        """Give the codes of the first code points, that of a zero being padding, and the code of a zero character."""
         if self.vocabulary == "unicode":
-            return np.arange(_FIRST, _N_CODE_POINTS + _FIRST, dtype=np.int32)
-        table = np.full(_N_CODE_POINTS, UNKNOWN, dtype=np.int32)
-        known = np.fromiter(map(ord, self.vocabulary_), dtype=np.int64, count=len(self.vocabulary_))
-        table[known] = np.arange(_FIRST, len(known) + _FIRST)
-        return table
+            table = np.arange(_FIRST, n_points + _FIRST, dtype=np.int32)
+        else:
+            known = np.fromiter(map(ord, self.vocabulary_), dtype=np.int64, count=len(self.vocabulary_))
+            known = known[known < n_points]
+            table = np.full(n_points, UNKNOWN, dtype=np.int32)
+            table[known] = np.arange(_FIRST, len(known) + _FIRST)
+        zero, table[0] = table[0], PADDING
+        return table, zero
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

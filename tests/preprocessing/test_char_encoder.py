@@ -51,6 +51,24 @@ def test_zero_characters_are_text_and_not_padding():
     assert codes(["a\0"], max_length=4, vocabulary="unicode") == [[99, 2, 0, 0]]
 
 
+@pytest.mark.parametrize("vocabulary", ["learned", "unicode"])
+def test_ascii_texts_have_the_codes_they_have_beside_others(vocabulary):
+    generator = np.random.default_rng(0)
+    texts = ["".join(map(chr, generator.integers(0, 128, size=length))) for length in range(1, 40)]
+    encoder = CharEncoder(max_length=30, vocabulary=vocabulary).fit([*texts[:5], "\xe9\xff\N{SNOWMAN}"])
+    alone = encoder.transform(texts)[:, 0]
+    beside = encoder.transform([*texts, "\xe9\xff\N{SNOWMAN}"])[:, 0]
+    for text, cell, other in zip(texts, alone, beside[:-1], strict=True):
+        np.testing.assert_array_equal(cell, other)
+        assert (cell[: len(text)] > 0).all() and not cell[len(text) :].any()
+
+
+def test_a_vocabulary_of_many_characters_leaves_ascii_its_codes():
+    encoder = CharEncoder(max_length=3).fit([chr(point) for point in range(1, 600)])
+    assert encoder.transform(["\x7fa"])[0, 0].tolist() == [128, 98, 0]
+    assert encoder.transform(["\xff\u0100a"])[0, 0].tolist() == [256, 257, 98]
+
+
 def test_codes_are_those_of_a_plain_loop():
     generator = np.random.default_rng(0)
     alphabet = np.array(list("abcdefgh äöü€\N{SNOWMAN}\N{GRINNING FACE}"))
