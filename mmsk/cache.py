@@ -168,11 +168,11 @@ class CellCache:
             The cells that are there: views of memory that is read from disk when it is needed, and copied when it is
             written to.
         """
-        found = {}
+        found: dict = {}
         n_maps = 0
         for path in self._segments():
             try:
-                cells = _read_segment(path, keys)
+                cells = _read_segment(path, keys - found.keys())
             except (FileNotFoundError, ValueError, LookupError, TypeError):  # cut short, spoilt, or being deleted
                 shutil.rmtree(path, ignore_errors=True)
                 continue
@@ -201,15 +201,16 @@ class CellCache:
         Segment
             The segment.
         """
-        self.directory.mkdir(parents=True, exist_ok=True)
         self._remove_unfinished()
         path = self.directory / f"{_UNFINISHED}{uuid4().hex}"
-        path.mkdir()
+        path.mkdir(parents=True)
         try:
             with open(path / _CELLS, "xb") as file:
                 segment = Segment(file, self.layout)
                 yield segment
                 index = segment.close()
+            if not index["keys"]:
+                return
             with suppress(FileNotFoundError):  # somebody emptied the cache
                 (path / _LAST_USE).touch()
                 with open(path / _INDEX, "x") as file:
@@ -293,7 +294,8 @@ class Segment:
         index = {"size": self.file.tell(), "keys": self.keys}
         if self.layout is None:
             return index | {"ragged": self.ragged}
-        return index | {"shape": self.layout[0], "dtype": np.dtype(self.layout[1]).str}
+        shape, dtype = self.layout
+        return index | {"shape": [int(side) for side in shape], "dtype": np.dtype(dtype).str}
 
 
 def _to_disk(file):

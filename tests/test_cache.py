@@ -199,6 +199,27 @@ def test_bytes_are_known_by_their_content_and_arrays_are_not_kept(files, tmp_pat
     assert texts(reader.fit_transform(arrays)) == ["mnop"]
 
 
+def test_sizes_may_be_numbers_of_numpy(tmp_path):
+    path = write_image(tmp_path / "a.png")
+    loader = ImageLoader(tuple(np.array([8, 6])), memory=str(tmp_path / "kept"))
+    for _ in range(2):
+        assert loader.fit_transform([path])[0, 0].shape == (3, 8, 6)
+    assert len(segments(tmp_path)) == 1
+
+
+def test_cells_kept_twice_come_from_the_larger_segment(files, tmp_path, monkeypatch):
+    paths = files("abcd", "efgh", "ijkl")
+    reader = Bytes(memory=str(tmp_path / "kept")).fit(paths)
+    reader.transform(paths[:1])
+    find = cache.CellCache.find
+    monkeypatch.setattr(cache.CellCache, "find", lambda self, keys: {})  # as if both had looked at the same time
+    reader.transform(paths)
+    monkeypatch.setattr(cache.CellCache, "find", find)
+    assert len(segments(tmp_path)) == 2
+    cells = reader.transform(paths)[:, 0]
+    assert cells[0].base is cells[1].base is cells[2].base
+
+
 def test_pictures_in_memory_are_not_kept(tmp_path):
     loader = ImageLoader((8, 8), resize="pad", memory=str(tmp_path / "kept"))
     picture = Image.fromarray(make_pixels())
@@ -333,6 +354,23 @@ def test_unreadable_cells_are_not_kept_but_the_others_are(files, tmp_path):
     Path(paths[1]).write_text("mended")
     assert texts(reader.fit_transform(paths)) == ["abcd", "mend", "efgh"]
     assert n_reads() == 1
+
+
+def test_nothing_is_kept_of_nothing(files, tmp_path):
+    with pytest.warns(UnreadableCellWarning):
+        Bytes(on_error="missing", memory=str(tmp_path / "kept")).fit_transform(files("xxxx"))
+    Bytes(memory=str(tmp_path / "kept")).fit_transform([None, ""])
+    assert not segments(tmp_path)
+
+
+def test_files_that_are_not_there_show_before_others_are_read(files, tmp_path):
+    paths = [*files("abcd", "efgh"), str(tmp_path / "none"), *files("xxxx")]
+    with pytest.raises(BadInputError, match=r"no such file \(row 2"):
+        Bytes(memory=str(tmp_path / "kept")).fit_transform(paths)
+    assert reads == [paths[2]]
+    with pytest.warns(UnreadableCellWarning, match="2 cells could not be read"):
+        cells = Bytes(memory=str(tmp_path / "kept"), on_error="missing").fit_transform(paths)
+    assert texts(cells) == ["abcd", "efgh", None, None]
 
 
 def test_the_first_unreadable_cell_is_raised_and_work_is_not_lost(files, tmp_path):

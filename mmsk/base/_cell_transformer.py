@@ -111,24 +111,34 @@ class BaseCellTransformer(BaseColumnTransformer):
         name = f"{type(self).__module__}.{type(self).__qualname__}"
         cache = CellCache(location, name, content, self._cell_layout())
         keys = [cell_key(cell) for cell in raw]
+        cells = [None] * len(raw)
+        # Arrays and pictures are in memory already; files that are not there show before anything is decoded.
+        errors = self._read_some([i for i, key in enumerate(keys) if key is None], raw, cells)
+        if errors and self.on_error == "raise":
+            return cells, errors
         kept = set(keys) - {None}
         found = cache.find(kept)
-        errors = {}
         if len(found) < len(kept):
             with cache.turn():
                 found = cache.find(kept)  # another process may have had its turn
                 absent = [i for i, key in enumerate(keys) if key is not None and key not in found]
-                errors = self._decode_to(cache, absent, keys, raw)
+                errors |= self._decode_to(cache, absent, keys, raw)
                 found = cache.find(kept)
         if errors and self.on_error == "raise":
-            return [], errors
-        cells = [found.get(key) for key in keys]
-        # What was in memory is not kept on disk, and somebody may have emptied the cache.
-        rest = [i for i, cell in enumerate(cells) if cell is None and i not in errors]
-        read, failed = self._read_cells([raw[i] for i in rest])
-        for i, cell in zip(rest, read, strict=True):
+            return cells, errors
+        for i, key in enumerate(keys):
+            cells[i] = found.get(key, cells[i])
+        lost = [i for i, cell in enumerate(cells) if cell is None and i not in errors]  # somebody emptied the cache
+        return cells, errors | self._read_some(lost, raw, cells)
+
+    def _read_some(self, positions, raw, cells):
+        """Read some of the distinct cells into their places; give the errors by position."""
+        if not positions:
+            return {}
+        read, errors = self._read_cells([raw[i] for i in positions])
+        for i, cell in zip(positions, read, strict=True):
             cells[i] = cell
-        return cells, errors | {rest[k]: error for k, error in failed.items()}
+        return {positions[k]: error for k, error in errors.items()}
 
     def _decode_to(self, cache, absent, keys, raw):
         """Decode cells straight to disk, so that they need not fit into memory; give the errors by position."""
