@@ -66,6 +66,8 @@ def presence_of(cells):
         return ~np.isnan(cells)
     if isinstance(cells, np.ndarray) and cells.dtype.kind in "iub":
         return np.ones(len(cells), dtype=bool)
+    if set(map(type, cells)) <= {str, type(None)}:  # texts and paths, without a loop over them
+        return np.fromiter(map(bool, cells), dtype=bool, count=len(cells))
     return np.fromiter((not is_missing(cell) for cell in cells), dtype=bool, count=len(cells))
 
 

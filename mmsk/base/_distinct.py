@@ -1,5 +1,6 @@
 """Equal raw cells of a table are read once: which there are, and where they stand."""
 
+from itertools import chain, compress, count
 from pathlib import Path
 
 import numpy as np
@@ -29,16 +30,20 @@ def distinct_cells(columns):
     >>> cells, slots[0].tolist()
     (['a.jpg', 'b.jpg'], [0, -1, 1, 0])
     """
-    numbers: dict = {}
     # Numbers become objects that live on, so that the id of each is its own.
-    flat = [cell for column in columns for cell in column]
-    keys = (cell if type(cell) is str else _identity(cell) for cell in flat)
-    slots = np.fromiter((numbers.setdefault(key, len(numbers)) for key in keys), dtype=np.int64, count=len(flat))
-    distinct = [flat[i] for i in np.unique(slots, return_index=True)[1]]
+    flat = list(chain.from_iterable(columns))
+    # Texts and paths are their own keys; most columns hold nothing else.
+    only_texts = set(map(type, flat)) <= {str, type(None)}
+    keys = flat if only_texts else [cell if type(cell) is str else _identity(cell) for cell in flat]
+    numbers = dict(zip(dict.fromkeys(keys), count()))
+    slots = np.fromiter(map(numbers.__getitem__, keys), dtype=np.int64, count=len(flat))
+    distinct = list(numbers) if only_texts else [flat[i] for i in np.unique(slots, return_index=True)[1]]
     present = presence_of(distinct)
-    slots = np.where(present, np.cumsum(present) - 1, -1)[slots]
+    if not present.all():
+        slots = np.where(present, np.cumsum(present) - 1, -1)[slots]
+        distinct = list(compress(distinct, present))
     ends = np.cumsum([len(column) for column in columns])[:-1]
-    return [cell for cell, there in zip(distinct, present, strict=True) if there], np.split(slots, ends)
+    return distinct, np.split(slots, ends)
 
 
 def spread_cells(cells, slots):
@@ -63,9 +68,7 @@ def spread_cells(cells, slots):
     >>> spread_cells([np.array([3])], [np.array([0, -1, 0])])
     [array([array([3]), None, array([3])], dtype=object)]
     """
-    values = np.empty(len(cells) + 1, dtype=object)  # the last one, which -1 finds, stays None
-    for i, cell in enumerate(cells):
-        values[i] = cell
+    values = np.fromiter(chain(cells, [None]), dtype=object, count=len(cells) + 1)  # -1 finds the None
     return [values[slot] for slot in slots]
 
 
