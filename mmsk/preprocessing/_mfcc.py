@@ -184,10 +184,11 @@ class MFCC(MelSpectrogram):
 
     def _cell_reader(self):
         spectrogram = self._spectrogram()
+        # The rows of the transform that are kept, and only those.
+        basis = np.ascontiguousarray(dct(np.eye(self.n_mels), axis=0, type=2, norm="ortho")[: self.n_mfcc])
 
         def read(cell):
-            decibels = spectrogram(self._read_waveform(cell))
-            coefficients = dct(decibels, axis=0, type=2, norm="ortho")[: self.n_mfcc]
+            coefficients = basis @ spectrogram(self._read_waveform(cell))
             if self.pool is None:
                 return coefficients.astype(np.float32)
             return np.concatenate([getattr(coefficients, name)(axis=1) for name in self.pool.split("_")])
