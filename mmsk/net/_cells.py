@@ -1,5 +1,6 @@
 """The cells of a modality in some rows of a table, found and checked."""
 
+import math
 from dataclasses import dataclass
 from warnings import warn
 
@@ -55,15 +56,15 @@ class Cells:
         """
         return Cells(self.source, self.slots[rows])
 
-    def weighted_parts(self, sample_weight, size=256):
+    def weighted_parts(self, sample_weight, n_values=2**19):
         """Walk the distinct cells of these rows, a few at a time.
 
         Parameters
         ----------
         sample_weight : ndarray of shape (n_rows,)
             Weights of the rows.
-        size : int, default=256
-            Cells at a time.
+        n_values : int, default=2**19
+            How many numbers, about, the cells of a part have: 4 MB in float64.
 
         Yields
         ------
@@ -76,7 +77,8 @@ class Cells:
         weight = np.broadcast_to(sample_weight[:, None], self.slots.shape)[there]
         total = np.bincount(self.slots[there], weight, minlength=len(self.source))
         used = torch.from_numpy(np.unique(self.slots[there]))
-        for slots in used.split(size):
+        size = math.prod(self.source.shape)
+        for slots in used.split(max(1, n_values // max(1, size))):
             yield self.source.take(slots), torch.from_numpy(total)[slots]
 
 
@@ -200,21 +202,21 @@ def _warn_cut(modality, cells, step):
 
 def _collect_table(modality, columns, step, first_row):
     n_rows = len(columns[0])
-    block = np.empty((n_rows, len(modality.columns)))
+    block = np.empty((n_rows, len(modality.columns)), dtype=modality.dtype)
     for j, position in enumerate(modality.columns):
         column, name = columns[position], modality.names[j]
-        if column.dtype != object:
+        if column.dtype == object:
+            column = [_number(cell, row, name, step) for row, cell in enumerate(column, first_row)]
+        with np.errstate(over="ignore"):
             block[:, j] = column
-        else:
-            block[:, j] = [_number(cell, row, name, step) for row, cell in enumerate(column, first_row)]
         infinite = np.flatnonzero(np.isinf(block[:, j]))
         if len(infinite):
             raise BadInputError(
-                "Input X contains infinity or a value too large for float64",
+                f"Input X contains infinity or a value too large for {modality.dtype}",
                 step=step,
                 row=first_row + int(infinite[0]),
                 column=name,
-                value=float(block[infinite[0], j]),
+                value=float(column[infinite[0]]),
                 fix="Absent numbers are NaN.",
             )
     present = ~np.isnan(block).all(axis=1)

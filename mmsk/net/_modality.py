@@ -70,7 +70,8 @@ def describe(key, positions, names, columns, step):
     cells = [cell for i in positions if columns[i].dtype == object for cell in columns[i] if not is_missing(cell)]
     arrays = [cell for cell in cells if isinstance(cell, (np.ndarray, LazyCell)) and cell.ndim > 0]
     if not arrays:
-        return Modality(**place, kind="table", shape=(len(positions),), dtype="float64")
+        single = all(columns[i].dtype == np.float32 for i in positions)
+        return Modality(**place, kind="table", shape=(len(positions),), dtype="float32" if single else "float64")
     plain = [
         label
         for i, label in zip(positions, labels, strict=True)

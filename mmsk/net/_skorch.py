@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+from dataclasses import dataclass
 
 import torch
 from skorch import NeuralNet
@@ -10,6 +11,16 @@ from skorch.callbacks import Callback
 from mmsk.exceptions import BadInputError
 from mmsk.net._averaging import WeightAverage
 from mmsk.net._random import RandomFrom
+
+
+@dataclass
+class _Course:
+    """How far a fit has come; not attributes of the net, which takes its time to set them."""
+
+    n_batches: int
+    n_steps: int
+    batch: int = 0
+    step: int = 0
 
 
 class FusedNet(NeuralNet):
@@ -147,9 +158,8 @@ class FusedNet(NeuralNet):
             The net.
         """
         epochs = self.max_epochs if epochs is None else epochs
-        self._n_batches = len(self.get_iterator(X, training=True))
-        self._batch = self._step = 0
-        self._n_steps = epochs * -(-self._n_batches // self.accumulate)
+        n_batches = len(self.get_iterator(X, training=True))
+        self._course = _Course(n_batches, epochs * -(-n_batches // self.accumulate))
         self._average = WeightAverage(self.module_, self.ema_decay) if self.ema_decay else None
         self._base_rates = [group["lr"] for group in self.optimizer_.param_groups]
         self._stopped_by_callback = self.interrupted = False
@@ -237,9 +247,10 @@ class FusedNet(NeuralNet):
         dict
             Loss and outputs, as skorch's callbacks expect them.
         """
-        place = self._batch % self._n_batches
+        course = self._course
+        place = course.batch % course.n_batches
         first, last = self._group_of(place)
-        self._batch += 1
+        course.batch += 1
         if place == first:
             self.optimizer_.zero_grad(set_to_none=True)
         with self._foreign_draws(), self._autocast():
@@ -253,7 +264,7 @@ class FusedNet(NeuralNet):
     def _group_of(self, place):
         """Give the first and the last batch of an epoch whose gradients are averaged with those of this one."""
         first = place - place % self.accumulate
-        return first, min(first + self.accumulate, self._n_batches) - 1
+        return first, min(first + self.accumulate, self._course.n_batches) - 1
 
     def _take_step(self, batch):
         if self._announce_gradients:
@@ -266,8 +277,8 @@ class FusedNet(NeuralNet):
         if self.max_grad_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.module_.parameters(), self.max_grad_norm)
         if self.schedule == "cosine":
-            self._set_rates(_cosine(self._step, self._n_steps, self.warmup))
-        self._step += 1
+            self._set_rates(_cosine(self._course.step, self._course.n_steps, self.warmup))
+        self._course.step += 1
         self.optimizer_.step()
         if self._average is not None:
             self._average.follow()

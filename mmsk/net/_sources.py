@@ -26,6 +26,7 @@ class Block:
     def __init__(self, array):
         self.array = array
         self.tensor = torch.from_numpy(array)
+        self.shape = array.shape[1:]
 
     def __len__(self):
         return len(self.array)
@@ -72,6 +73,7 @@ class UnreadCells:
         self.owners = owners
         self.step = step
         self.n_jobs = n_jobs
+        self.shape = modality.shape
 
     def __len__(self):
         return len(self.cells)

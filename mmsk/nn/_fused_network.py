@@ -54,7 +54,8 @@ class FusedNetwork(nn.Module):
         self.fusion = make_fusion(fusion, dims)
         self.tokens = nn.ParameterList(nn.Parameter(torch.randn(dim)) for dim in dims) if missing == "token" else None
         sizes = (self.fusion.output_dim, *hidden_layer_sizes)
-        self.head = nn.Sequential(Dropout(dropout), perceptron(sizes, dropout), nn.Linear(sizes[-1], n_outputs))
+        first = [Dropout(dropout)] if dropout else []
+        self.head = nn.Sequential(*first, *perceptron(sizes, dropout), nn.Linear(sizes[-1], n_outputs))
         self.auxiliary_heads = nn.ModuleList(nn.Linear(dim, n_outputs) for dim in dims) if auxiliary else None
 
     def forward(self, cells, owners, n_rows):

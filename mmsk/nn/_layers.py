@@ -148,5 +148,5 @@ def perceptron(sizes, dropout):
     """
     layers = []
     for n_in, n_out in itertools.pairwise(sizes):
-        layers += [nn.Linear(n_in, n_out), nn.ReLU(), Dropout(dropout)]
+        layers += [nn.Linear(n_in, n_out), nn.ReLU()] + ([Dropout(dropout)] if dropout else [])
     return nn.Sequential(*layers)

@@ -86,7 +86,7 @@ def test_mapped_cells_stay_on_disk(tmp_path, block):
 
 def test_statistics_walk_distinct_cells_with_the_weights_of_their_rows(block):
     column = make_column(block)[[0, 3, 0, 5]]
-    parts = list(cells_of(column).weighted_parts(np.array([1.0, 2.0, 4.0, 0.5]), size=2))
+    parts = list(cells_of(column).weighted_parts(np.array([1.0, 2.0, 4.0, 0.5]), n_values=2 * 3 * 8 * 8))
     assert [weight.tolist() for _, weight in parts] == [[5.0, 2.0], [0.5]]
     np.testing.assert_array_equal(torch.cat([cells for cells, _ in parts]).numpy(), block[[0, 3, 5]])
 
