@@ -559,20 +559,25 @@ def test_two_processes_share_one_cache(tmp_path):
     assert sorted(log.read_text().split()) == sorted(Path(path).name for path in paths)
 
 
-def test_processes_without_locks_are_both_right(tmp_path, files, monkeypatch):
-    monkeypatch.setattr(cache, "fcntl", None)
+@pytest.mark.parametrize("locks", [True, False])
+def test_calls_at_the_same_time_are_both_right(files, tmp_path, monkeypatch, locks):
+    if not locks:
+        monkeypatch.setattr(cache, "fcntl", None)
     paths = files(*(f"{i:04}" for i in range(40)))
-    barrier = threading.Barrier(2, timeout=20)
+    started = threading.Barrier(2, timeout=20)
 
     class Meeting(Bytes):
         def _read(self, cell):
-            if cell == paths[0]:
-                barrier.wait()
+            if cell == paths[0] and not locks:
+                started.wait()
+            time.sleep(0.001)
             return super()._read(cell)
 
     outputs = [None, None]
 
     def work(i):
+        if locks:
+            started.wait()
         outputs[i] = texts(Meeting(memory=str(tmp_path / "kept")).fit_transform(paths))
 
     workers = [threading.Thread(target=work, args=(i,)) for i in range(2)]
@@ -581,6 +586,9 @@ def test_processes_without_locks_are_both_right(tmp_path, files, monkeypatch):
     for worker in workers:
         worker.join()
     assert outputs[0] == outputs[1] == [f"{i:04}" for i in range(40)]
+    assert n_reads() == (40 if locks else 80)
+    assert texts(Meeting(memory=str(tmp_path / "kept")).fit_transform(paths[1:])) == outputs[0][1:]
+    assert n_reads() == 0
 
 
 # ---- the whole path
