@@ -6,7 +6,7 @@ WORKERS ?= 2
 # One torch thread a worker: more of them than cores only wait for each other.
 PYTEST := SCIPY_ARRAY_API=1 OMP_NUM_THREADS=1 MPLBACKEND=Agg $(BIN)/python -m pytest -n $(WORKERS)
 
-.PHONY: demo test lint slow format clean
+.PHONY: demo test lint slow bench format clean
 .DELETE_ON_ERROR:
 
 demo: .venv/.installed
@@ -25,6 +25,10 @@ lint: .venv/.installed-test
 
 slow: .venv/.installed-test
 	$(PYTEST) -m slow
+
+# Alone on the machine, or the ratios mean little.
+bench: .venv/.installed-test
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks
 
 format: .venv/.installed-test
 	$(BIN)/ruff check --fix .

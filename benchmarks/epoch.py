@@ -71,10 +71,11 @@ class HandWritten(torch.nn.Module):
         self.head = torch.nn.Linear(sum(encoder.output_dim for encoder in encoders), n_classes)
 
     def forward(self, inputs, n_rows):
-        if len(self.encoders) == 1:
-            return self.head(self.encoders[0](inputs[0][0]))
         embeddings = []
         for encoder, (cells, owners) in zip(self.encoders, inputs, strict=True):
+            if owners is None:
+                embeddings.append(encoder(cells))
+                continue
             filled = torch.zeros(n_rows, encoder.output_dim)
             embeddings.append(filled.index_copy(0, owners, encoder(cells)))
         return self.head(torch.cat(embeddings, 1))

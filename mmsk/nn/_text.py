@@ -42,9 +42,10 @@ class CharacterNetwork(nn.Module):
     def forward(self, codes):
         # Columns that are padding in every sentence of the batch are cut off. That changes nothing: filters see zeros
         # there, and one stretch of padding as long as the widest filter gives the maximum all that more would.
-        positions = torch.arange(1, codes.shape[1] + 1, device=codes.device)
-        used = max(1, int(((codes != 0) * positions).max()))
-        codes = F.pad(codes[:, :used].long(), (1, self.widest))
+        if not codes.is_cuda:  # a GPU would have to wait for the number
+            positions = torch.arange(1, codes.shape[1] + 1)
+            codes = codes[:, : max(1, int(((codes != 0) * positions).max()))]
+        codes = F.pad(codes.long(), (1, self.widest))
         place = torch.searchsorted(self.codes, codes).clamp_(0, max(0, len(self.codes) - 1))
         rows = torch.where(self.codes[place] == codes, place + 1, 0)
         x = self.character_dropout(self.embedding(rows).transpose(1, 2))
