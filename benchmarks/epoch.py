@@ -123,9 +123,9 @@ def blocks_of(X):
     """The compact cells that a hand-written loop would keep, and which rows have them."""
     blocks = []
     for name in X.select_dtypes(object):
-        there = X[name].notna().to_numpy()
+        there = X[name].notna().to_numpy(copy=True)
         blocks.append((torch.from_numpy(np.stack(X[name][there].to_list())), torch.from_numpy(there)))
-    numbers = X.select_dtypes("number").to_numpy()
+    numbers = X.select_dtypes("number").to_numpy(copy=True)
     if numbers.size:
         there = ~np.isnan(numbers).all(axis=1)
         blocks.append((torch.from_numpy(numbers[there]), torch.from_numpy(there)))

@@ -25,7 +25,7 @@ from mmsk.net import describe
 
 N_CLASSES = 11
 FULL = {"rows": 1024, "side": 299, "bins": 128, "frames": 1723, "backbone": "resnet50", "batch": 32, "epochs": 3}
-TINY = {"rows": 16, "side": 64, "bins": 128, "frames": 160, "backbone": "small", "batch": 8, "epochs": 2}
+TINY = {"rows": 8, "side": 32, "bins": 64, "frames": 96, "backbone": "small", "batch": 4, "epochs": 2}
 
 
 def make_rows(size, missing=0.0):
