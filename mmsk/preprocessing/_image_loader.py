@@ -70,8 +70,8 @@ class ImageLoader(BaseCellTransformer):
     TIFF files are multiplied by 255 when their values are from 0 to 1; otherwise they, and integers beyond 16 bits,
     are scaled from the smallest to the greatest value of the picture. Of an animation or a file of several pages the
     first picture is read. A JPEG much larger than `size` is decoded at a fraction of its resolution that is at
-    least three times `size`, which moves pixels by 0.2 of 255 in the mean. Other JPEG photos are decoded and stretched
-    by faster libraries, whose pixels differ from Pillow's by rounding.
+    least three times `size`, which moves pixels by 0.2 of 255 in the mean. Where proportions are stretched, the pixels
+    of JPEG photos come from faster libraries than Pillow and differ from its by rounding.
 
     Pictures of more than ``PIL.Image.MAX_IMAGE_PIXELS`` pixels are refused from their header, before they are decoded.
 

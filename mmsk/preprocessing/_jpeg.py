@@ -9,7 +9,18 @@ from PIL import ExifTags, Image
 # Most headers fit, and photos as small as data sets hold them fit whole.
 _HEAD = 2**16
 _COLOURS = ("Gray", "RGB", "YCbCr")
-_UPRIGHT = 1
+_FRACTIONS = (8, 4, 2, 1)
+# What brings a stored picture into the position that its EXIF data ask for.
+_TURNS = {
+    2: lambda cell: cell[:, :, ::-1],
+    3: lambda cell: cell[:, ::-1, ::-1],
+    4: lambda cell: cell[:, ::-1],
+    5: lambda cell: cell.swapaxes(1, 2),
+    6: lambda cell: cell[:, ::-1].swapaxes(1, 2),
+    7: lambda cell: cell[:, ::-1, ::-1].swapaxes(1, 2),
+    8: lambda cell: cell[:, :, ::-1].swapaxes(1, 2),
+}
+_SIDEWAYS = (5, 6, 7, 8)
 
 
 def shrink_jpeg(source, mode, height, width, side):
@@ -24,13 +35,13 @@ def shrink_jpeg(source, mode, height, width, side):
     height, width : int
         Size in pixels.
     side : int
-        A picture with both sides at least twice as long is left to Pillow, which can decode a fraction of it.
+        Large pictures are decoded at a half, a quarter or an eighth of their resolution, but with no side shorter.
 
     Returns
     -------
     ndarray of shape (channels, height, width), dtype uint8, or None
         Pixels that differ from Pillow's by rounding; None where Pillow is to decode: other formats, four inks, and
-        pictures that are to be turned, too large or damaged.
+        pictures that are too large or damaged.
 
     Examples
     --------
@@ -42,39 +53,44 @@ def shrink_jpeg(source, mode, height, width, side):
     >>> shrink_jpeg(file.getvalue(), "L", 10, 20, side=30).shape
     (1, 10, 20)
     """
-    encoded = _read_ordinary(source, side)
+    encoded, stored = _read_ordinary(source)
     if encoded is None:
         return None
+    # Only fractions without remainder: the last block would be filled up, which moves all other pixels.
+    fraction = next((n for n in _FRACTIONS if min(stored) >= n * side and not any(length % n for length in stored)), 1)
+    least = dict(zip(("min_height", "min_width"), (length // fraction for length in stored), strict=True))
     try:
-        pixels = simplejpeg.decode_jpeg(encoded, "RGB" if mode == "RGB" else "GRAY")
+        pixels = simplejpeg.decode_jpeg(encoded, "RGB" if mode == "RGB" else "GRAY", **least)
     except ValueError:  # Pillow says what is wrong
         return None
     import torch
 
+    turn = _orientation(encoded)
+    size = (width, height) if turn in _SIDEWAYS else (height, width)
     batch = torch.from_numpy(pixels.transpose(2, 0, 1)[np.newaxis])
-    return torch.nn.functional.interpolate(batch, (height, width), mode="bilinear", antialias=True)[0].numpy()
+    cell = torch.nn.functional.interpolate(batch, size, mode="bilinear", antialias=True)[0].numpy()
+    return np.ascontiguousarray(_TURNS[turn](cell)) if turn in _TURNS else cell
 
 
-def _read_ordinary(source, side):
-    """Give the content of an ordinary JPEG, or None."""
+def _read_ordinary(source):
+    """Give the content of an ordinary JPEG, with its height and width, or None twice."""
     # Without a buffer, as a thread that calls the system has to wait for its next turn.
     with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb", buffering=0) as file:
         encoded = file.read(_HEAD)
         try:
             height, width, colours, _ = simplejpeg.decode_jpeg_header(encoded)
         except ValueError:
-            return None
+            return None, None
         limit = Image.MAX_IMAGE_PIXELS
-        too_large = limit is not None and height * width > limit
-        if too_large or colours not in _COLOURS or min(height, width) >= 2 * side:
-            return None
+        if colours not in _COLOURS or (limit is not None and height * width > limit):
+            return None, None
         if len(encoded) == _HEAD:
             encoded += file.read(3 * height * width)  # more than pixels take is not read, whatever the file holds
-    if (b"Exif" in encoded or b"Orientation" in encoded) and not _is_upright(encoded):
-        return None
-    return encoded
+    return encoded, (height, width)
 
 
-def _is_upright(encoded):
+def _orientation(encoded):
+    if b"Exif" not in encoded and b"Orientation" not in encoded:
+        return 1
     with Image.open(io.BytesIO(encoded), formats=("JPEG",)) as image:
-        return image.getexif().get(ExifTags.Base.Orientation, _UPRIGHT) == _UPRIGHT
+        return image.getexif().get(ExifTags.Base.Orientation, 1)
