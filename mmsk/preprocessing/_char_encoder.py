@@ -1,6 +1,7 @@
 """Texts to tensor columns of character codes."""
 
 import unicodedata
+from functools import cache
 from numbers import Integral
 
 import numpy as np
@@ -14,8 +15,8 @@ UNKNOWN = 1
 _FIRST = 2
 _N_CODE_POINTS = 0x110000
 _N_BYTES = 256
-# Texts at a time: bounds what is held beside the codes themselves.
-_CHUNK = 4096
+# Characters at a time: bounds what is held beside the codes themselves.
+_CHUNK = 2**18
 
 
 class CharEncoder(BaseColumnTransformer):
@@ -86,8 +87,8 @@ class CharEncoder(BaseColumnTransformer):
             return
         seen = np.zeros(_N_CODE_POINTS, dtype=bool)
         texts = self._read_texts(*distinct_cells(columns), names)
-        for start in range(0, len(texts), _CHUNK):
-            seen[self._code_points(texts[start : start + _CHUNK])] = True
+        for chunk in self._chunks(texts):
+            seen[self._code_points(texts[chunk])] = True
         seen[0] = any("\0" in text[: self.max_length] for text in texts)
         self.vocabulary_ = "".join(map(chr, np.flatnonzero(seen)))
         self.vocabulary_size_ = len(self.vocabulary_) + _FIRST
@@ -96,8 +97,9 @@ class CharEncoder(BaseColumnTransformer):
         raw, slots = distinct_cells(columns)
         texts = self._read_texts(raw, slots, names)
         codes = np.empty((len(texts), self.max_length), dtype=np.int32)
-        for start in range(0, len(texts), _CHUNK):
-            self._write_codes(texts[start : start + _CHUNK], codes[start : start + _CHUNK])
+        code_table = cache(self._code_table)
+        for chunk in self._chunks(texts):
+            self._write_codes(texts[chunk], codes[chunk], code_table)
         return spread_cells(codes, slots)
 
     def _read_texts(self, raw, slots, names):
@@ -119,14 +121,18 @@ class CharEncoder(BaseColumnTransformer):
                 row, j = first_place(i, slots)
                 raise self._bad_cell(error, row, names[j], text)
 
-    def _write_codes(self, texts, codes):
+    def _chunks(self, texts):
+        step = max(1, _CHUNK // self.max_length)
+        return [slice(start, start + step) for start in range(0, len(texts), step)]
+
+    def _write_codes(self, texts, codes, code_table):
         if all(map(str.isascii, texts)):
             # Bytes are a quarter of the memory to go through, and the codes of ASCII fit into bytes, too.
-            table, zero = self._code_table(_N_BYTES)
+            table, zero = code_table(_N_BYTES)
             letters = np.array(texts, dtype=f"S{self.max_length}").tobytes()
             codes.ravel()[:] = np.frombuffer(letters.translate(table.astype(np.uint8)), dtype=np.uint8)
         else:
-            table, zero = self._code_table(_N_CODE_POINTS)
+            table, zero = code_table(_N_CODE_POINTS)
             np.take(table, self._code_points(texts), out=codes, mode="clip")  # clipping only spares a check
         # numpy pads with zeros, which a text may hold as well.
         for row, text in enumerate(texts if "\0" in "".join(texts) else ()):
