@@ -14,6 +14,7 @@ SMALL = {
     "plot_quickstart.py": ["--rows", "72", "--epochs", "8", "--n-jobs", "1"],
     "plot_cross_validation.py": ["--rows", "48", "--epochs", "4", "--n-jobs", "1"],
     "plot_custom_encoder.py": ["--rows", "60", "--epochs", "6"],
+    "plot_augmentation.py": [],
 }
 
 
@@ -74,6 +75,15 @@ def test_cross_validation(tmp_path):
     assert means == sorted(means, reverse=True)
     assert re.search(r"on 12 rows held out: [01]\.\d{3}", printed)
     assert re.search(r"rows of training: \{6: [01]\.\d+, 12: [01]\.\d+, 24: [01]\.\d+\}", printed)
+
+
+def test_augmentation(tmp_path):
+    data = ROOT.parent / "shared" / "data" / "trimodal"
+    options = ["--data", data] if data.exists() else []
+    run([ROOT / "examples" / "plot_augmentation.py", tmp_path / "out", *options], tmp_path)
+    names = sorted(path.name for path in (tmp_path / "out").glob("*.png"))
+    assert len(names) >= 2
+    check_pictures(tmp_path / "out", names)
 
 
 def test_custom_encoder(tmp_path):
