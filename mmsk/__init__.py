@@ -12,11 +12,14 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "columns",
         "datasets",
         "encoders",
+        "ensemble",
         "exceptions",
+        "metrics",
         "multimodal",
         "net",
         "nn",
         "preprocessing",
+        "sampling",
         "testing",
     ],
     submod_attrs={
@@ -41,6 +44,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "BadInputError",
             "MissingModalityWarning",
             "UnreadableCellWarning",
+        ],
+        "metrics": [
+            "make_map_at_k_scorer",
+            "map_at_k_score",
+            "top_k_labels",
         ],
         "multimodal": [
             "MultiModalClassifier",

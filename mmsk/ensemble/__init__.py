@@ -1,0 +1,1 @@
+"""Ensembles of estimators over modalities and over folds."""

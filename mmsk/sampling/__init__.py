@@ -1,0 +1,1 @@
+"""Rows drawn anew: over-sampling of tensor columns, masked copies, balanced classes."""
