@@ -211,7 +211,7 @@ class BaseCellTransformer(BaseColumnTransformer):
 
     def _cell_reader(self):
         """Give the function that reads one cell; what all cells share is built here, once a call."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} does not say how it reads a cell")
 
     def _check_raw(self, cell):
         """Refuse, without decoding it, what cannot be a raw cell."""

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:'(aifc|audioop|sunau)' is deprec
     ("name", "rows"),
     [
         ("epoch", ["perceptron", "photos 3x32x32", "a third missing"]),
+        ("augmented_epoch", ["| image |", "| sound |", "| text |", "| image + sound + text |"]),
         ("kfold", ["| classic |", "| mmsk |"]),
         ("gpu_three_modalities", ["| float32 |", "| bfloat16 |"]),
     ],
