@@ -44,7 +44,9 @@ def test_version_is_the_installed_one():
     assert importlib.metadata.version("mmsk") == mmsk.__version__
 
 
-@pytest.mark.parametrize("room", ["augmentation", "encoders", "exceptions", "metrics", "multimodal", "preprocessing"])
+@pytest.mark.parametrize(
+    "room", ["augmentation", "encoders", "exceptions", "metrics", "multimodal", "preprocessing", "sampling"]
+)
 def test_every_name_of_a_room_can_be_had_from_mmsk(room):
     module = importlib.import_module(f"mmsk.{room}")
     names = getattr(module, "__all__", None) or [name for name in vars(module) if name[0].isupper()]
