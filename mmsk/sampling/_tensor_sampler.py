@@ -91,6 +91,14 @@ class TensorSampler(BaseTableSampler):
         self.sampler = sampler
         self.columns = columns
 
+    def _check(self, X, y):
+        checked = super()._check(X, y)
+        if not issparse(X):
+            names, columns = frame_columns(X)
+            for j, column in enumerate(columns):
+                _refuse_containers(column, names[j] if names else j, type(self).__name__)
+        return checked
+
     def _fit_resample(self, X, classes, codes):
         self.sampler_ = SMOTE() if self.sampler is None else clone(self.sampler)
         if issparse(X):
@@ -121,8 +129,6 @@ class TensorSampler(BaseTableSampler):
         return put_columns(table, {j: _replace_last(columns[j], new) for j, new in space.cells(made[is_new])}), order
 
     def _choose(self, X, names, columns):
-        for name, column in zip(names, columns, strict=True):
-            _refuse_containers(column, name, type(self).__name__)
         able = [j for j, column in enumerate(columns) if can_interpolate(column) and not _is_category(X, j)]
         if self.columns is None:
             chosen = able
