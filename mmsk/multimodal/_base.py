@@ -3,13 +3,15 @@
 from warnings import warn
 
 import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
+from sklearn.utils._param_validation import HasMethods
 from sklearn.utils._repr_html.estimator import _VisualBlock
 from sklearn.utils.metaestimators import _BaseComposition
 
 from mmsk.columns import group_columns
 from mmsk.encoders._defaults import default_encoder
 from mmsk.exceptions import BadInputError, MissingModalityWarning
+from mmsk.fusions._by_name import NAMED, resolve_fusion
 from mmsk.net import NeuralEstimator
 from mmsk.net._constraints import PROBABILITY, SIZES, TRAINING_CONSTRAINTS, one_of
 
@@ -20,7 +22,7 @@ class BaseMultiModal(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEs
     _parameter_constraints: dict = {
         **TRAINING_CONSTRAINTS,
         "encoders": [list, *one_of("auto")],
-        "fusion": one_of("concat", "sum", "mean", "max"),
+        "fusion": [*one_of(*NAMED), HasMethods("build")],
         "hidden_layer_sizes": SIZES,
         "dropout": PROBABILITY,
         "modality_dropout": PROBABILITY,
@@ -197,12 +199,15 @@ class BaseMultiModal(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEs
         return groups
 
     def _encoder_for(self, modality):
+        fusion = resolve_fusion(self.fusion)
+        if getattr(fusion, "takes", None) == "inputs":
+            return fusion.reader()
         named = dict(self._named_encoders())
         return named[modality.key] if modality.key in named else default_encoder(modality)
 
     def _network_arguments(self):
         return {
-            "fusion": self.fusion,
+            "fusion": clone(resolve_fusion(self.fusion), safe=False),
             "hidden_layer_sizes": tuple(self.hidden_layer_sizes),
             "dropout": self.dropout,
             "missing": self.missing,

@@ -72,7 +72,7 @@ def build_network(plan, encoders, generator):
             modality.key: encoder.build(modality) for modality, encoder in zip(plan.modalities, encoders, strict=True)
         }
         dims = [module.output_dim for module in modules.values()]
-        network = FusedNetwork(modules, dims, plan.n_outputs, **plan.network)
+        network = FusedNetwork(modules, dims, plan.n_outputs, task=plan.task, **plan.network)
     return network.to(getattr(torch, plan.dtype)).to(memory_format=torch.channels_last)
 
 
@@ -230,7 +230,8 @@ def train(net, plan, cells, target, weight, valid_rows, seed, epochs, augment=()
     if valid_rows is not None:
         net.train_split = predefined_split(RowSubset(rows, torch.from_numpy(valid_rows)))
     net.max_epochs = epochs
-    foreign = any(getattr(encoder, "draws_globally", False) for encoder in net.module_.encoders)
+    drawing = (*net.module_.encoders, net.module_.fusion)
+    foreign = any(getattr(part, "draws_globally", False) for part in drawing)
     net.foreign_random = generators["foreign"] if foreign else None
     give_generator(net.module_, generators["dropout"])
     try:

@@ -4,10 +4,10 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
+    submodules=["fusions"],
     submod_attrs={
         "_foreign": ["Backbone", "ForeignNetwork", "make_backbone"],
         "_fused_network": ["FusedNetwork"],
-        "_fusion": ["ConcatFusion", "PooledFusion", "make_fusion"],
         "_layers": ["ChannelDropout", "Dropout", "Projection", "Standardize", "perceptron"],
         "_log_mel": ["LogMel"],
         "_residual": ["ImageNetwork", "ResidualBlock", "ResidualTrunk"],

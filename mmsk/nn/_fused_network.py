@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
-from mmsk.nn._fusion import everywhere, make_fusion
 from mmsk.nn._layers import Dropout, perceptron
+from mmsk.nn.fusions import Concatenation, everywhere
 
 
 class FusedNetwork(nn.Module):
@@ -18,8 +18,10 @@ class FusedNetwork(nn.Module):
         Embedding size of each modality, in the order of `encoders`.
     n_outputs : int
         Classes, or regression targets.
-    fusion : {"concat", "sum", "mean", "max"}, default="concat"
-        How embeddings become one vector.
+    fusion : fusion estimator, default=None
+        Builds the module that makes one vector of embeddings, see `mmsk.fusions.BaseFusion`; None concatenates.
+    task : {"classification", "regression"}, default="classification"
+        What the outputs are, for a fusion that averages them.
     hidden_layer_sizes : sequence of int, default=()
         Hidden layers of the head.
     dropout : float, default=0.0
@@ -37,7 +39,8 @@ class FusedNetwork(nn.Module):
         encoders,
         dims,
         n_outputs,
-        fusion="concat",
+        fusion=None,
+        task="classification",
         hidden_layer_sizes=(),
         dropout=0.0,
         missing="zero",
@@ -51,12 +54,40 @@ class FusedNetwork(nn.Module):
         self.generator = None
         # ModuleDict refuses keys with dots and names of its own methods; users choose keys freely.
         self.encoders = nn.ModuleList(encoders.values())
-        self.fusion = make_fusion(fusion, dims)
-        self.tokens = nn.ParameterList(nn.Parameter(torch.randn(dim)) for dim in dims) if missing == "token" else None
-        sizes = (self.fusion.output_dim, *hidden_layer_sizes)
-        first = [Dropout(dropout)] if dropout else []
-        self.head = nn.Sequential(*first, *perceptron(sizes, dropout), nn.Linear(sizes[-1], n_outputs))
-        self.auxiliary_heads = nn.ModuleList(nn.Linear(dim, n_outputs) for dim in dims) if auxiliary else None
+        # What the fusion is given: embeddings, sequences of tokens, answers of heads of each modality, or inputs.
+        self.takes = getattr(fusion, "takes", "embeddings")
+        late = self.takes == "answers"
+        self.shapes = [self._shape(encoder, dim) for encoder, dim in zip(self.encoders, dims, strict=True)]
+        if fusion is None:
+            self.fusion = Concatenation(dims)
+        elif late:
+            self.fusion = fusion.build([n_outputs] * len(self.dims), task)
+        else:
+            self.fusion = fusion.build(self.shapes if self.takes == "inputs" else [shape[-1] for shape in self.shapes])
+        self.tokens = None
+        if missing == "token":
+            self.tokens = nn.ParameterList(nn.Parameter(torch.randn(shape)) for shape in self.shapes)
+
+        def make_head(n_in):
+            sizes = (n_in, *hidden_layer_sizes)
+            first = [Dropout(dropout)] if dropout else []
+            return nn.Sequential(*first, *perceptron(sizes, dropout), nn.Linear(sizes[-1], n_outputs))
+
+        self.head = nn.Identity() if late else make_head(self.fusion.output_dim)
+        self.heads = nn.ModuleList(make_head(dim) for dim in dims) if late else None
+        # Late fusion has heads to learn by; inputs that are joined have no encoders that could.
+        self.auxiliary = auxiliary and self.takes != "inputs"
+        self.auxiliary_heads = None
+        if self.auxiliary and not late:
+            self.auxiliary_heads = nn.ModuleList(nn.Linear(dim, n_outputs) for dim in dims)
+        self.register_buffer("like", torch.empty(0), persistent=False)  # knows dtype and device of the weights
+
+    def _shape(self, encoder, dim):
+        if self.takes == "inputs":
+            return encoder.output_shape
+        if self.takes == "tokens" and hasattr(encoder, "sequence"):
+            return (1, encoder.token_dim)  # as many tokens as the cells give
+        return (dim,)
 
     def forward(self, cells, owners, n_rows):
         """Answer for a batch of rows.
@@ -80,9 +111,13 @@ class FusedNetwork(nn.Module):
         """
         embeddings, presence = self.encode(cells, owners, n_rows)
         outputs = self.head(self.fuse(embeddings, presence))
-        if self.auxiliary_heads is None:
+        if not self.auxiliary:
             return outputs, []
-        answers = [head(e) for head, e in zip(self.auxiliary_heads, embeddings, strict=True)]
+        heads = self.auxiliary_heads if self.heads is None else self.heads
+        answers = [
+            head(e if e.ndim == 2 else encoder.pool(e))
+            for head, e, encoder in zip(heads, embeddings, self.encoders, strict=True)
+        ]
         there = [None] * len(answers) if presence is None else presence.unbind(1)
         return outputs, list(zip(answers, there, strict=True))
 
@@ -92,36 +127,40 @@ class FusedNetwork(nn.Module):
         Returns
         -------
         embeddings : list of Tensor of shape (n_rows, dim)
-            Zero in rows that lack the modality.
+            Zero in rows that lack the modality. A fusion of tokens gets (n_rows, n_tokens, token_dim) from encoders
+            that give sequences, one of inputs what its readers give.
         presence : Tensor of shape (n_rows, n_modalities), dtype bool, or None
             Rows that have it; None where all rows have all.
         """
-        weight = self.head[-1].weight
-        embeddings, presence = [], []
-        for encoder, dim, x, owner in zip(self.encoders, self.dims, cells, owners, strict=True):
+        like, embeddings, presence = self.like, [], []
+        for encoder, shape, x, owner in zip(self.encoders, self.shapes, cells, owners, strict=True):
             if owner is None:
-                embeddings.append(self._encode_cells(encoder, x).to(weight.dtype))
+                embeddings.append(self._encode_cells(encoder, x).to(like.dtype))
                 presence.append(None)
                 continue
-            total, count = weight.new_zeros(n_rows, dim), weight.new_zeros(n_rows)
+            count = like.new_zeros(n_rows)
             if len(owner):
-                count.index_add_(0, owner, weight.new_ones(len(owner)))
-                embedding = self._encode_cells(encoder, x).to(weight.dtype)
-                total = total.index_add(0, owner, embedding) / count.clamp_min(1.0)[:, None]
+                count.index_add_(0, owner, like.new_ones(len(owner)))
+                embedding = self._encode_cells(encoder, x).to(like.dtype)
+                share = count.clamp_min(1.0).reshape(-1, *[1] * (embedding.ndim - 1))
+                total = like.new_zeros(n_rows, *embedding.shape[1:]).index_add(0, owner, embedding) / share
+            else:
+                total = like.new_zeros(n_rows, *shape)
             embeddings.append(total)
             presence.append(count > 0)
         if all(there is None for there in presence):
             return embeddings, None
-        all_rows = torch.ones(n_rows, dtype=torch.bool, device=weight.device)
+        all_rows = torch.ones(n_rows, dtype=torch.bool, device=like.device)
         return embeddings, torch.stack([all_rows if there is None else there for there in presence], 1)
 
     def _encode_cells(self, encoder, x):
+        run = encoder.sequence if self.takes == "tokens" and hasattr(encoder, "sequence") else encoder
         if len(x) > 1 or not self.training:
-            return encoder(x)
+            return run(x)
         # Batch statistics of a single cell are not defined: it is taken with those learned so far.
         encoder.eval()
         try:
-            return encoder(x)
+            return run(x)
         finally:
             encoder.train()
 
@@ -144,10 +183,12 @@ class FusedNetwork(nn.Module):
             presence = self._hide(everywhere(embeddings) if presence is None else presence)
         if self.tokens is not None and presence is not None:
             embeddings = [
-                torch.where(there[:, None], embedding, token)
+                torch.where(there.reshape(-1, *[1] * (embedding.ndim - 1)), embedding, token)
                 for embedding, there, token in zip(embeddings, presence.unbind(1), self.tokens, strict=True)
             ]
             presence = None
+        if self.heads is not None:
+            embeddings = [head(e) for head, e in zip(self.heads, embeddings, strict=True)]
         return self.fusion(embeddings, presence)
 
     def _hide(self, presence):

@@ -103,40 +103,6 @@ def test_dropout_keeps_the_mean_and_draws_from_its_generator(layer):
         assert (first[:, :, 0] == first[:, :, 1]).all()
 
 
-def embeddings():
-    generator = torch.Generator().manual_seed(0)
-    presence = torch.tensor([[True, True], [True, False], [False, True], [False, False]])
-    dense = [torch.randn(4, 3, generator=generator), torch.randn(4, 3, generator=generator)]
-    return dense, presence
-
-
-@pytest.mark.parametrize("name", ["concat", "sum", "mean", "max"])
-def test_absent_modalities_cannot_change_a_fusion(name):
-    dense, presence = embeddings()
-    fusion = nn.make_fusion(name, [3, 3])
-    expected = fusion([e.clone() for e in dense], presence)
-    for e, there in zip(dense, presence.unbind(1), strict=True):
-        e[~there] = 1e6
-    torch.testing.assert_close(fusion(dense, presence), expected)
-    assert not expected[3].any()
-    assert expected.shape == (4, fusion.output_dim)
-
-
-def test_pooled_fusions_are_what_they_say():
-    (a, b), presence = embeddings()
-    for name, both in {"sum": a + b, "mean": (a + b) / 2, "max": torch.maximum(a, b)}.items():
-        fused = nn.make_fusion(name, [3, 3])([a, b], presence)
-        torch.testing.assert_close(fused[0], both[0])
-        torch.testing.assert_close(fused[1], a[1])
-        torch.testing.assert_close(fused[2], b[2])
-
-
-def test_unequal_embeddings_are_mapped_to_the_largest():
-    fusion = nn.make_fusion("mean", [2, 5])
-    assert fusion.output_dim == 5
-    assert fusion([torch.ones(1, 2), torch.ones(1, 5)], torch.ones(1, 2, dtype=torch.bool)).shape == (1, 5)
-
-
 def test_modality_dropout_never_hides_all():
     network = nn.FusedNetwork({"a": torch.nn.Identity(), "b": torch.nn.Identity()}, [2, 2], 2, modality_dropout=0.9)
     presence = torch.tensor([[True, True], [True, False], [False, False]]).repeat(200, 1)

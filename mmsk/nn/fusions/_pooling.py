@@ -1,26 +1,12 @@
-"""Fusions: embeddings of the modalities and their presence mask to one vector."""
+"""Fusions without a network of their own: embeddings side by side, their sum, mean or maximum."""
 
 import torch
 from torch import nn
 
-
-def everywhere(embeddings):
-    """Make the presence mask of rows that have every modality.
-
-    Parameters
-    ----------
-    embeddings : list of Tensor of shape (n_rows, dim)
-        One a modality.
-
-    Returns
-    -------
-    Tensor of shape (n_rows, n_modalities), dtype bool
-        All true.
-    """
-    return embeddings[0].new_ones(len(embeddings[0]), len(embeddings), dtype=torch.bool)
+from mmsk.nn.fusions._masks import blank, mean_of_present
 
 
-class ConcatFusion(nn.Module):
+class Concatenation(nn.Module):
     """Embeddings side by side, zeros where a modality is absent.
 
     Parameters
@@ -39,7 +25,7 @@ class ConcatFusion(nn.Module):
         Parameters
         ----------
         embeddings : list of Tensor of shape (n_rows, dim)
-            One a modality; zero in rows that lack it.
+            One a modality.
         presence : Tensor of shape (n_rows, n_modalities), dtype bool, or None
             Which modalities a row has; None if all rows have all.
 
@@ -48,12 +34,10 @@ class ConcatFusion(nn.Module):
         Tensor of shape (n_rows, output_dim)
             The fused embedding.
         """
-        if presence is None:
-            return embeddings[0] if len(embeddings) == 1 else torch.cat(embeddings, 1)
-        return torch.cat([e * p[:, None] for e, p in zip(embeddings, presence.unbind(1), strict=True)], 1)
+        return embeddings[0] if len(embeddings) == 1 and presence is None else torch.cat(blank(embeddings, presence), 1)
 
 
-class PooledFusion(nn.Module):
+class Pooling(nn.Module):
     """Sum, mean or element-wise maximum over the modalities that are present.
 
     Embeddings of unequal sizes are first mapped linearly to the largest one.
@@ -89,31 +73,12 @@ class PooledFusion(nn.Module):
         Tensor of shape (n_rows, output_dim)
             The fused embedding; zero in rows without any modality.
         """
-        stacked = torch.stack([fit(e) for fit, e in zip(self.maps, embeddings, strict=True)], 1)
-        presence = everywhere(embeddings) if presence is None else presence
-        there = presence[:, :, None]
-        if self.how == "max":
-            fused = stacked.masked_fill(~there, -torch.inf).amax(1)
-            return torch.where(presence.any(1, keepdim=True), fused, torch.zeros_like(fused))
-        fused = (stacked * there).sum(1)
+        stacked = torch.stack([fit(e) for fit, e in zip(self.maps, blank(embeddings, presence), strict=True)], 1)
         if self.how == "mean":
-            fused = fused / presence.sum(1, keepdim=True).clamp_min(1)
-        return fused
-
-
-def make_fusion(name, dims):
-    """Build a fusion by name.
-
-    Parameters
-    ----------
-    name : {"concat", "sum", "mean", "max"}
-        Which one.
-    dims : sequence of int
-        Embedding size of each modality.
-
-    Returns
-    -------
-    nn.Module
-        Takes a list of embeddings and a presence mask; has an attribute `output_dim`.
-    """
-    return ConcatFusion(dims) if name == "concat" else PooledFusion(dims, name)
+            return mean_of_present(stacked, presence)
+        if self.how == "sum":
+            return (stacked if presence is None else torch.where(presence[:, :, None], stacked, 0.0)).sum(1)
+        if presence is None:
+            return stacked.amax(1)
+        fused = stacked.masked_fill(~presence[:, :, None], -torch.inf).amax(1)
+        return torch.where(presence.any(1, keepdim=True), fused, 0.0)
