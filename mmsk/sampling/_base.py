@@ -3,12 +3,12 @@
 import numpy as np
 from imblearn.base import BaseSampler
 from imblearn.utils import check_target_type
-from scipy.sparse import issparse
 from sklearn.base import _fit_context
 from sklearn.utils import _safe_indexing, check_array, check_consistent_length
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
+from mmsk.columns import frame_columns
 from mmsk.exceptions import BadInputError
 
 
@@ -73,9 +73,10 @@ class BaseTableSampler(BaseSampler):
             check_classification_targets(y)
             labels, _ = check_target_type(y, indicate_one_vs_all=True)
             check_consistent_length(X, labels)
+            table = _rows_to_array(X) if isinstance(X, list) else X
             if not hasattr(X, "columns"):
-                check_array(X, dtype=None, accept_sparse=True, ensure_all_finite=False, allow_nd=self._allow_nd)
-            validate_data(self, X if issparse(X) or hasattr(X, "shape") else np.asarray(X), skip_check_array=True)
+                check_array(table, dtype=None, accept_sparse=True, ensure_all_finite=False, allow_nd=self._allow_nd)
+            validate_data(self, table, skip_check_array=True)
         except ValueError as error:
             raise BadInputError(str(error), step=step) from error
         classes, codes = np.unique(labels, return_inverse=True)
@@ -94,6 +95,16 @@ class BaseTableSampler(BaseSampler):
         tags.input_tags.string = True
         tags.input_tags.allow_nan = True
         return tags
+
+
+def _rows_to_array(rows):
+    if not rows or not all(isinstance(row, (list, tuple)) for row in rows):
+        return np.asarray(rows)
+    columns = frame_columns(rows)[1]  # numpy would look inside cells that are arrays
+    table = np.empty((len(rows), len(columns)), dtype=object)
+    for j, column in enumerate(columns):
+        table[:, j] = column
+    return table
 
 
 def take_rows(X, rows):

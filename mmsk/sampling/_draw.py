@@ -32,7 +32,7 @@ def wanted_counts(codes, n_per_class, step):
     if isinstance(n_per_class, str):
         n_per_class = int(counts.max() if n_per_class == "max" else counts.min())
     limits = (n_per_class, n_per_class) if isinstance(n_per_class, Integral) else tuple(n_per_class)
-    if len(limits) != 2 or not all(isinstance(n, Integral) for n in limits) or not 0 <= limits[0] <= max(1, limits[1]):
+    if len(limits) != 2 or not all(isinstance(n, Integral) for n in limits) or not 0 <= limits[0] <= limits[1] > 0:
         raise BadInputError(
             "n_per_class must be one number or a pair (at least, at most)",
             step=step,
