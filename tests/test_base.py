@@ -196,7 +196,7 @@ def test_bad_parameters_are_refused_before_cells_are_read(parameters):
 
 
 def test_base_classes_leave_the_reading_to_their_children():
-    with pytest.raises(NotImplementedError):
+    with pytest.raises(TypeError, match="Length does not say how it reads a cell"):
         BaseCellTransformer._cell_reader(Length())
     assert BaseCellTransformer._cell_layout(Length()) is None
     assert BaseColumnTransformer().fit(["cat"]).n_features_in_ == 1

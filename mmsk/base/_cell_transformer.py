@@ -1,6 +1,8 @@
 """What all transformers of raw cells share: they read the distinct ones in threads, later, or from disk."""
 
+import time
 import warnings
+from itertools import chain
 from numbers import Integral
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from mmsk.lazy import CellReader, LazyCell
 
 # Parameters that change when and how cells are read, not what is in them.
 _NO_CONTENT = ("on_error", "lazy", "memory", "n_jobs", "verbose")
+# Cells that take less, in seconds, are read by one thread.
+_QUICK = 50e-6
 
 
 class BaseCellTransformer(BaseColumnTransformer):
@@ -72,7 +76,7 @@ class BaseCellTransformer(BaseColumnTransformer):
     def _read_cells(self, raw):
         """Read distinct cells; give the arrays, and the errors by position."""
         # Parameters that do not go together are found here, so that they are not taken for bad cells.
-        layout, read_cell = self._cell_layout(), self._cell_reader()
+        layout, read_cell, write_cell = self._cell_layout(), self._cell_reader(), self._cell_writer()
         cells = [None] * len(raw)
         if layout is None or not raw:
             return cells, self._walk(len(raw), lambda i: cells.__setitem__(i, read_cell(raw[i])))
@@ -80,7 +84,7 @@ class BaseCellTransformer(BaseColumnTransformer):
         block = np.empty((len(raw), *layout[0]), dtype=layout[1])
 
         def read(i):
-            block[i] = read_cell(raw[i])
+            write_cell(raw[i], block[i])
             cells[i] = block[i]
 
         return cells, self._walk(len(raw), read)
@@ -153,9 +157,8 @@ class BaseCellTransformer(BaseColumnTransformer):
         """Call `work` with every position, in threads; give the errors by position."""
         errors = {}
 
-        def work_on_several(start):
-            last = min(start + step, n_cells)
-            for i in range(start, last):
+        def work_on(positions):
+            for i in positions:
                 # Cells ahead of the first bad one are still read: which error is raised must not depend on the
                 # threads. (list() first, as another thread may add an error while min() walks them.)
                 if errors and self.on_error == "raise" and i > min(list(errors)):
@@ -164,16 +167,21 @@ class BaseCellTransformer(BaseColumnTransformer):
                     work(i)
                 except BadInputError as error:
                     errors[i] = error
-            return last - start
+            return len(positions)
 
         # Small files are read faster than a task is handed to a thread, so a task is several cells; but some tasks a
         # thread, as cells differ in length and progress is shown by them.
         step = max(1, min(64, n_cells // (8 * effective_n_jobs(self.n_jobs))))
-        # Threads share what they write into; decoders, resamplers and FFTs release the interpreter lock.
-        tasks = Parallel(n_jobs=self.n_jobs, require="sharedmem", return_as="generator_unordered")(
-            delayed(work_on_several)(start) for start in range(0, n_cells, step)
+        # Of many cells the first say what one costs: threads would take longer to hand each other the interpreter lock,
+        # which decoders, resamplers and FFTs release, than to read cells that take but some microseconds.
+        n_first, started = 8 if step >= 8 else 0, time.perf_counter()
+        first = work_on(range(n_first))
+        quick = time.perf_counter() - started < n_first * _QUICK
+        # Threads share what they write into.
+        rest = Parallel(n_jobs=1 if quick else self.n_jobs, require="sharedmem", return_as="generator_unordered")(
+            delayed(work_on)(range(start, min(start + step, n_cells))) for start in range(n_first, n_cells, step)
         )
-        self._finish(tasks, n_cells)
+        self._finish(chain([first], rest), n_cells)
         return errors
 
     def _finish(self, tasks, total):
@@ -212,6 +220,15 @@ class BaseCellTransformer(BaseColumnTransformer):
     def _cell_reader(self):
         """Give the function that reads one cell; what all cells share is built here, once a call."""
         raise TypeError(f"{type(self).__name__} does not say how it reads a cell")
+
+    def _cell_writer(self):
+        """Give the function that reads a cell into an array; a subclass may spare the copy."""
+        read_cell = self._cell_reader()
+
+        def write(cell, place):
+            place[...] = read_cell(cell)
+
+        return write
 
     def _check_raw(self, cell):
         """Refuse, without decoding it, what cannot be a raw cell."""

@@ -35,14 +35,17 @@ def distinct_cells(columns):
     # Texts and paths are their own keys; most columns hold nothing else.
     only_texts = set(map(type, flat)) <= {str, type(None)}
     keys = flat if only_texts else [cell if type(cell) is str else _identity(cell) for cell in flat]
-    numbers = dict(zip(dict.fromkeys(keys), count()))
+    distinct = dict.fromkeys(keys)
+    ends = np.cumsum([len(column) for column in columns])[:-1]
+    if only_texts and len(distinct) == len(flat) and not distinct.keys() & {"", None}:
+        return flat, np.split(np.arange(len(flat)), ends)
+    numbers = dict(zip(distinct, count()))
     slots = np.fromiter(map(numbers.__getitem__, keys), dtype=np.int64, count=len(flat))
     distinct = list(numbers) if only_texts else [flat[i] for i in np.unique(slots, return_index=True)[1]]
     present = presence_of(distinct)
     if not present.all():
         slots = np.where(present, np.cumsum(present) - 1, -1)[slots]
         distinct = list(compress(distinct, present))
-    ends = np.cumsum([len(column) for column in columns])[:-1]
     return distinct, np.split(slots, ends)
 
 

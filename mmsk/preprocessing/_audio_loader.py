@@ -105,3 +105,6 @@ class AudioLoader(BaseSoundTransformer):
 
     def _cell_reader(self):
         return partial(self._read_waveform, mono=self.mono)
+
+    def _cell_writer(self):
+        return lambda cell, place: self._read_waveform(cell, out=place)

@@ -29,7 +29,12 @@ class BaseSoundTransformer(BaseCellTransformer):
     def _check_raw(self, cell):
         check_sound(cell)
 
-    def _read_waveform(self, cell, mono=True):
+    def _read_waveform(self, cell, mono=True, out=None):
         return read_sound(
-            cell, sampling_rate=self.sampling_rate, duration=self.duration, position=self.position, mono=mono
+            cell,
+            sampling_rate=self.sampling_rate,
+            duration=self.duration,
+            position=self.position,
+            mono=mono,
+            out=out,
         )

@@ -46,7 +46,7 @@ def n_samples(sampling_rate, duration):
     return None if duration is None else max(1, round(sampling_rate * duration))
 
 
-def read_sound(cell, *, sampling_rate, duration=None, position="start", mono=True):
+def read_sound(cell, *, sampling_rate, duration=None, position="start", mono=True, out=None):
     """Read one sound.
 
     Parameters
@@ -62,6 +62,8 @@ def read_sound(cell, *, sampling_rate, duration=None, position="start", mono=Tru
         The part of a longer sound that is kept.
     mono : bool, default=True
         Whether channels are averaged.
+    out : ndarray of shape (T,), dtype float32, default=None
+        Where the samples are written, of the length that `duration` asks for; needs `mono`.
 
     Returns
     -------
@@ -85,11 +87,11 @@ def read_sound(cell, *, sampling_rate, duration=None, position="start", mono=Tru
         samples = _finite(_crop(_from_array(cell), n_samples(sampling_rate, duration), position))
         rate = sampling_rate
     else:
-        samples, rate = _from_file(cell, duration, position)
+        samples, rate = _from_file(cell, sampling_rate, duration, position, out)
     samples = _mix(samples) if mono else samples
     if rate != sampling_rate:
         samples = _resample(samples, rate, sampling_rate)
-    return _fit_length(samples, n_samples(sampling_rate, duration))
+    return _fit_length(samples, n_samples(sampling_rate, duration), out)
 
 
 def check_sound(cell):
@@ -122,7 +124,7 @@ def check_sound(cell):
         )
 
 
-def _from_file(source, duration, position):
+def _from_file(source, sampling_rate, duration, position, out):
     """Give the wanted part of a sound, finite, and its sampling rate."""
     try:
         # Without a buffer, as a thread that calls the system has to wait for its next turn.
@@ -130,7 +132,8 @@ def _from_file(source, duration, position):
             wav = find_plain_wav(file)
             if wav is not None:
                 first, wanted = _part(wav.n_frames, wav.rate, wav.n_channels, duration, position)
-                samples, rate = wav.read(file, first, wanted), wav.rate
+                is_final = out is not None and wav.n_channels == 1 and wav.rate == sampling_rate
+                samples, rate = wav.read(file, first, wanted, out[:wanted] if is_final else None), wav.rate
             else:
                 check_not_truncated(file)
                 file.seek(0)
@@ -230,11 +233,14 @@ def _resample(samples, rate, sampling_rate):
     return _fit_length(resampled, length)
 
 
-def _fit_length(samples, length):
-    """Cut or zero-pad the end."""
-    if length is None or samples.shape[-1] == length:
+def _fit_length(samples, length, out=None):
+    """Cut or zero-pad the end; samples may have been read to where they belong."""
+    if out is None and (length is None or samples.shape[-1] == length):
         return np.ascontiguousarray(samples)
-    fitted = np.zeros((*samples.shape[:-1], length), dtype=samples.dtype)
+    if out is None:
+        out = np.empty((*samples.shape[:-1], length), dtype=samples.dtype)
     shared = min(length, samples.shape[-1])
-    fitted[..., :shared] = samples[..., :shared]
-    return fitted
+    if not np.may_share_memory(samples, out):
+        out[..., :shared] = samples[..., :shared]
+    out[..., shared:] = 0
+    return out

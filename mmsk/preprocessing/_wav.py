@@ -46,7 +46,7 @@ class PlainWav:
     start: int
     head: bytes
 
-    def read(self, file, first, n_frames):
+    def read(self, file, first, n_frames, out=None):
         """Read samples.
 
         Parameters
@@ -55,6 +55,8 @@ class PlainWav:
             The open file.
         first, n_frames : int
             The first sample of every channel, and their number.
+        out : ndarray of shape (n_frames * n_channels,), dtype float32, default=None
+            Where the samples are written, sample by sample of all channels.
 
         Returns
         -------
@@ -63,10 +65,10 @@ class PlainWav:
         """
         step, size = _STEPS[self.dtype.kind], self.dtype.itemsize
         n_values, start = n_frames * self.n_channels, self.start + first * self.n_channels * size
+        samples = np.empty(n_values, dtype=np.float32) if out is None else out
         if start + n_values * size <= len(self.head):
-            samples = np.frombuffer(self.head, self.dtype, n_values, start) * step
+            np.multiply(np.frombuffer(self.head, self.dtype, n_values, start), step, out=samples)
             return samples.reshape(-1, self.n_channels).T
-        samples = np.empty(n_values, dtype=np.float32)
         stored = np.empty(_CHUNK // size, dtype=self.dtype)
         file.seek(start)
         done = 0
