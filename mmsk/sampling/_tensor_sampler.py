@@ -156,7 +156,7 @@ class TensorSampler(BaseTableSampler):
     def _run(self, values, codes, classes):
         try:
             made, made_labels = self.sampler_.fit_resample(values, classes[codes])
-        except ValueError as error:
+        except (ValueError, RuntimeError) as error:
             counts = dict(zip(classes.tolist(), np.bincount(codes, minlength=len(classes)).tolist(), strict=True))
             raise BadInputError(
                 f"{type(self.sampler_).__name__} cannot work on the rows that are complete, {counts} of the classes: "
