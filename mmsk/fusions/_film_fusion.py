@@ -15,7 +15,7 @@ class FilmFusion(BaseFusion):
 
     Notes
     -----
-    ``h = mean_i (1 + g_i) * W_i x_i + b_i`` over the modalities present, with ``[g_i; b_i] = M_i [x_j for all j != i]``,
+    ``h = mean_i ((1 + g_i) * W_i x_i + b_i)`` over the modalities present, with ``[g_i; b_i] = M_i [x_j for j != i]``,
     zeros for the absent ones. In the paper one modality, a question, modulates another, a picture; here every modality
     is modulated by all others, so that any subset of them may be there.
 

@@ -88,10 +88,40 @@ class ImageNetwork(nn.Module):
     def __init__(self, n_channels, widths, output_dim, dropout):
         super().__init__()
         self.output_dim = output_dim
+        self.token_dim = widths[-1]
         self.standardize = Standardize(n_channels)
         self.trunk = ResidualTrunk(n_channels, widths)
         self.projection = Projection(self.grid**2 * widths[-1], output_dim, dropout)
 
     def forward(self, x):
-        x = F.adaptive_avg_pool2d(self.trunk(self.standardize(x)), self.grid)
-        return self.projection(x.flatten(1))
+        return self.pool(self.sequence(x))
+
+    def sequence(self, x):
+        """Describe every place of the coarse grid.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n_cells, n_channels, height, width)
+            Cells.
+
+        Returns
+        -------
+        Tensor of shape (n_cells, n_places, token_dim)
+            What :meth:`pool` and fusions over tokens read.
+        """
+        return F.adaptive_avg_pool2d(self.trunk(self.standardize(x)), self.grid).flatten(2).transpose(1, 2)
+
+    def pool(self, sequence):
+        """Make embeddings of sequences.
+
+        Parameters
+        ----------
+        sequence : Tensor of shape (n_cells, n_places, token_dim)
+            As :meth:`sequence` gives them.
+
+        Returns
+        -------
+        Tensor of shape (n_cells, output_dim)
+            The embeddings.
+        """
+        return self.projection(sequence.transpose(1, 2).flatten(1))

@@ -27,17 +27,46 @@ class SpectrogramNetwork(nn.Module):
     def __init__(self, n_bins, widths, output_dim, dropout, frontend=None):
         super().__init__()
         self.output_dim = output_dim
+        self.token_dim = widths[-1]
         self.frontend = frontend
         self.standardize = Standardize(n_bins)
         self.trunk = ResidualTrunk(1, widths)
         self.projection = Projection(2 * widths[-1], output_dim, dropout)
 
     def forward(self, x):
+        return self.pool(self.sequence(x))
+
+    def sequence(self, x):
+        """Describe every step in time.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n_cells, n_bins, n_frames)
+            Cells.
+
+        Returns
+        -------
+        Tensor of shape (n_cells, n_steps, token_dim)
+            What :meth:`pool` and fusions over tokens read.
+        """
         x = x if self.frontend is None else self.frontend(x)
-        x = self.trunk(self.standardize(x)[:, None])
-        x = x.mean(2)
+        return self.trunk(self.standardize(x)[:, None]).mean(2).transpose(1, 2)
+
+    def pool(self, sequence):
+        """Make embeddings of sequences.
+
+        Parameters
+        ----------
+        sequence : Tensor of shape (n_cells, n_steps, token_dim)
+            As :meth:`sequence` gives them.
+
+        Returns
+        -------
+        Tensor of shape (n_cells, output_dim)
+            The embeddings.
+        """
         # Steady sounds show in the mean over time, single events in the maximum.
-        return self.projection(torch.cat([x.mean(2), x.amax(2)], 1))
+        return self.projection(torch.cat([sequence.mean(1), sequence.amax(1)], 1))
 
 
 def _strip(n_in, n_out, kernel, along):

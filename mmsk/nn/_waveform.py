@@ -34,6 +34,7 @@ class WaveformNetwork(nn.Module):
     def __init__(self, n_channels, n_samples, widths, kernel_size, output_dim, dropout):
         super().__init__()
         self.output_dim = output_dim
+        self.token_dim = widths[-1]
         self.standardize = Standardize(n_channels)
         # A sensor series of a hundred steps must not be strided away as 16 000 samples of sound are.
         stride = max(1, min(kernel_size // 4, n_samples // 256))
@@ -50,8 +51,38 @@ class WaveformNetwork(nn.Module):
         self.projection = Projection(2 * widths[-1], output_dim, dropout)
 
     def forward(self, x):
+        return self.pool(self.sequence(x))
+
+    def sequence(self, x):
+        """Describe every step in time.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n_cells, n_samples) or (n_cells, n_channels, n_samples)
+            Cells.
+
+        Returns
+        -------
+        Tensor of shape (n_cells, n_steps, token_dim)
+            What :meth:`pool` and fusions over tokens read.
+        """
         x = x[:, None] if x.ndim == 2 else x
         x = self.stem(self.standardize(x))
         for step in self.steps:
             x = step(F.max_pool1d(x, 3, 2, 1) if x.shape[2] > 16 else x)
-        return self.projection(torch.cat([x.mean(2), x.amax(2)], 1))
+        return x.transpose(1, 2)
+
+    def pool(self, sequence):
+        """Make embeddings of sequences.
+
+        Parameters
+        ----------
+        sequence : Tensor of shape (n_cells, n_steps, token_dim)
+            As :meth:`sequence` gives them.
+
+        Returns
+        -------
+        Tensor of shape (n_cells, output_dim)
+            The embeddings.
+        """
+        return self.projection(torch.cat([sequence.mean(1), sequence.amax(1)], 1))
