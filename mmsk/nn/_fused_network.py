@@ -114,12 +114,16 @@ class FusedNetwork(nn.Module):
         if not self.auxiliary:
             return outputs, []
         heads = self.auxiliary_heads if self.heads is None else self.heads
-        answers = [
-            head(e if e.ndim == 2 else encoder.pool(e))
-            for head, e, encoder in zip(heads, embeddings, self.encoders, strict=True)
-        ]
+        own = map(self._pool, self.encoders, self.dims, embeddings, owners)
+        answers = [head(embedding) for head, embedding in zip(heads, own, strict=True)]
         there = [None] * len(answers) if presence is None else presence.unbind(1)
         return outputs, list(zip(answers, there, strict=True))
+
+    def _pool(self, encoder, dim, embedding, owner):
+        """Make embeddings of sequences, which in a batch without any cell do not have their length."""
+        if embedding.ndim == 2:
+            return embedding
+        return encoder.pool(embedding) if owner is None or len(owner) else embedding.new_zeros(len(embedding), dim)
 
     def encode(self, cells, owners, n_rows):
         """Embed the cells of each modality and average over a row's cells.

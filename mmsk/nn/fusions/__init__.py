@@ -7,11 +7,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "_answers": ["AnswerAverage"],
         "_gates": ["Embracement", "FeatureModulation", "GatedUnits"],
-        "_inputs": ["InputReader", "JoinedInputs"],
+        "_inputs": ["CharacterCounts", "InputReader", "JoinedInputs"],
         "_masks": ["blank", "everywhere", "mean_of_present"],
         "_pooling": ["Concatenation", "Pooling"],
         "_products": ["LowRankProduct", "TensorProduct"],
-        "_transformer": ["AttentionBlock"],
+        "_transformer": ["AttentionBlock", "TokenMaps", "positions"],
         "_transformers": ["BottleneckTransformer", "CrossedTransformers", "JoinedTransformer"],
     },
 )
