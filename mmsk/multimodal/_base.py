@@ -13,7 +13,7 @@ from mmsk.encoders._defaults import default_encoder
 from mmsk.exceptions import BadInputError, MissingModalityWarning
 from mmsk.fusions._by_name import NAMED, resolve_fusion
 from mmsk.net import NeuralEstimator
-from mmsk.net._constraints import PROBABILITY, SIZES, TRAINING_CONSTRAINTS, one_of
+from mmsk.net._constraints import PROBABILITY, SIZE, SIZES, TRAINING_CONSTRAINTS, one_of
 
 
 class BaseMultiModal(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEstimator, _BaseComposition):
@@ -28,6 +28,8 @@ class BaseMultiModal(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEs
         "modality_dropout": PROBABILITY,
         "missing": one_of("zero", "token"),
         "auxiliary_loss": TRAINING_CONSTRAINTS["weight_decay"],
+        "gradient_modulation": TRAINING_CONSTRAINTS["max_grad_norm"],
+        "gradient_blending": [*SIZE, None],
         "warm_start": ["boolean"],
     }
 
@@ -41,6 +43,8 @@ class BaseMultiModal(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEs
         modality_dropout=0.0,
         missing="zero",
         auxiliary_loss=0.3,
+        gradient_modulation=None,
+        gradient_blending=None,
         optimizer="adamw",
         lr=3e-3,
         weight_decay=1e-2,
@@ -71,6 +75,8 @@ class BaseMultiModal(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEs
         self.modality_dropout = modality_dropout
         self.missing = missing
         self.auxiliary_loss = auxiliary_loss
+        self.gradient_modulation = gradient_modulation
+        self.gradient_blending = gradient_blending
         self.optimizer = optimizer
         self.lr = lr
         self.weight_decay = weight_decay
@@ -206,6 +212,7 @@ class BaseMultiModal(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEs
         return named[modality.key] if modality.key in named else default_encoder(modality)
 
     def _network_arguments(self):
+        self._check_aids()
         return {
             "fusion": clone(resolve_fusion(self.fusion), safe=False),
             "hidden_layer_sizes": tuple(self.hidden_layer_sizes),
@@ -213,6 +220,21 @@ class BaseMultiModal(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEs
             "missing": self.missing,
             "modality_dropout": self.modality_dropout,
         }
+
+    def _check_aids(self):
+        step = type(self).__name__
+        if self.gradient_modulation is not None and self.auxiliary_loss == 0 and self.gradient_blending is None:
+            raise BadInputError(
+                "gradient_modulation compares the modalities' own heads, and with auxiliary_loss=0 they learn nothing",
+                step=step,
+                fix="Set auxiliary_loss above 0.",
+            )
+        if self.gradient_blending is not None and self.validation_fraction is None and not self.early_stopping:
+            raise BadInputError(
+                "gradient_blending weighs losses by how they generalise, and no rows are held out to tell",
+                step=step,
+                fix="Set validation_fraction, to 0.1 for example.",
+            )
 
     def _after_training(self):
         self._n_features_out = self.net_.module_.fusion.output_dim

@@ -19,8 +19,12 @@ class MultiModalRegressor(RegressorMixin, BaseMultiModal):
         Encoders by modality; ``set_params(image__dropout=0.1)`` reaches into them. Modalities that are not listed get
         the default for their cells: `ImageEncoder`, `SpectrogramEncoder`, `WaveformEncoder`, `TextEncoder` or
         `TabularEncoder`. Training parameters of these encoders are not used; those below are.
-    fusion : {"concat", "sum", "mean", "max"}, default="concat"
-        How the embeddings present in a row become one vector.
+    fusion : str or fusion, default="concat"
+        How the embeddings present in a row become one vector: ``"concat"``, ``"sum"``, ``"mean"``, ``"max"``,
+        ``"gated"``, ``"film"``, ``"embrace"``, ``"tensor"``, ``"low_rank"``, ``"attention"``, ``"cross_attention"`` or
+        ``"bottleneck"``; how the answers of each modality become one: ``"late"``; or inputs joined before one encoder:
+        ``"early"``. An object, such as `TensorFusion(dim=8)`, has parameters, which a search reaches by
+        ``fusion__dim``; see :mod:`mmsk.fusions`.
     hidden_layer_sizes : sequence of int, default=(128,)
         Hidden layers of the head.
     dropout : float, default=0.0
@@ -31,7 +35,15 @@ class MultiModalRegressor(RegressorMixin, BaseMultiModal):
         What stands for an absent modality: zeros, or a learned vector a modality.
     auxiliary_loss : float, default=0.3
         Weight of the loss of a linear head a modality, which keeps every encoder learning. Without effect if there is
-        one modality only.
+        one modality only, or with early fusion.
+    gradient_modulation : float, default=None
+        Slow down, in each step, the encoders of modalities whose own heads are ahead of the others, so that all learn:
+        OGM-GE (Peng et al., CVPR 2022) with this alpha, 0.1 to 1. It needs what `auxiliary_loss` trains.
+    gradient_blending : int, default=None
+        Weigh the losses of the joint head and of the modalities' own anew every so many epochs, by how much each
+        generalises and how little it overfits: online gradient blending (Wang et al., CVPR 2020). In place of
+        `auxiliary_loss`; it needs rows to validate on, and so `validation_fraction` or `early_stopping`. Weights are in
+        ``history_[:, "blending_weights"]``.
     optimizer : {"adamw", "adam", "sgd"} or type, default="adamw"
         Optimiser, or a `torch.optim.Optimizer` subclass.
     lr : float, default=3e-3
@@ -127,6 +139,8 @@ class MultiModalRegressor(RegressorMixin, BaseMultiModal):
         modality_dropout=0.0,
         missing="zero",
         auxiliary_loss=0.3,
+        gradient_modulation=None,
+        gradient_blending=None,
         optimizer="adamw",
         lr=3e-3,
         weight_decay=1e-2,
@@ -158,6 +172,8 @@ class MultiModalRegressor(RegressorMixin, BaseMultiModal):
             modality_dropout=modality_dropout,
             missing=missing,
             auxiliary_loss=auxiliary_loss,
+            gradient_modulation=gradient_modulation,
+            gradient_blending=gradient_blending,
             optimizer=optimizer,
             lr=lr,
             weight_decay=weight_decay,

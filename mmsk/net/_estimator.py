@@ -37,6 +37,8 @@ class NeuralEstimator(BaseEstimator):
         "sampler": None,
         "augment": None,
         "auxiliary_loss": 0.0,
+        "gradient_modulation": None,
+        "gradient_blending": None,
         "validation_fraction": None,
         "early_stopping": False,
         "n_iter_no_change": 10,
@@ -120,32 +122,37 @@ class NeuralEstimator(BaseEstimator):
             if not keep:
                 self._seed = int(check_random_state(settings["random_state"]).randint(2**31 - 1))
                 self.n_iter_ = 0
-                auxiliary = settings["auxiliary_loss"] > 0 and len(modalities) > 1
-                arguments = self._network_arguments() | {"auxiliary": auxiliary}
+                own_heads = settings["auxiliary_loss"] > 0 or settings["gradient_blending"] is not None
+                arguments = self._network_arguments() | {"auxiliary": own_heads and len(modalities) > 1}
                 self._plan = net.Plan(modalities, task, n_outputs, dtype, arguments)
                 self._encoders = [clone(self._encoder_for(modality)) for modality in modalities]
                 generator = net.make_generators(self._seed, device, ("weights",))["weights"]
                 network = net.build_network(self._plan, self._encoders, generator)
+                for encoder, module in zip(self._encoders, network.encoders, strict=True):
+                    if hasattr(encoder, "load_into"):
+                        encoder.load_into(module)
                 net.learn_statistics(network, self._plan, cells, weight)
                 self._build_net(network, mixed)
             else:
-                self.net_.set_params(lr=settings["lr"], batch_size=settings["batch_size"])
+                self.net_.set_params(batch_size=settings["batch_size"])
+                net.set_rate(self.net_, settings["lr"])
             # Single epochs have no course of the learning rate to follow.
             self.net_.schedule = settings["schedule"] if epochs is None else "constant"
             try:
-                net.train(
-                    self.net_,
-                    self._plan,
-                    cells,
-                    target,
-                    weight,
-                    self._held_out(target, task, settings),
-                    [self._seed, self.n_iter_],
-                    settings["max_epochs"] if epochs is None else epochs,
-                    augment=settings["augment"] or (),
-                    balanced=settings["sampler"] == "balanced",
-                    memory_share=settings["device_memory"],
-                )
+                with net.features_for_cells(self.net_, self._plan, cells, settings["augment"]) as given:
+                    net.train(
+                        self.net_,
+                        self._plan,
+                        given,
+                        target,
+                        weight,
+                        self._held_out(target, task, settings),
+                        [self._seed, self.n_iter_],
+                        settings["max_epochs"] if epochs is None else epochs,
+                        augment=settings["augment"] or (),
+                        balanced=settings["sampler"] == "balanced",
+                        memory_share=settings["device_memory"],
+                    )
             except BaseException:
                 if not keep:
                     del self.net_  # half a training is no fit
@@ -158,6 +165,9 @@ class NeuralEstimator(BaseEstimator):
         settings = self._settings() | {"mixed": mixed, "step": type(self).__name__}
         device = net.resolve_device(settings["device"])
         self.net_ = net.build_net(network, self._plan, settings, device)
+        for encoder, module in zip(self._encoders, network.encoders, strict=True):
+            if hasattr(encoder, "save_weights"):
+                encoder._module = module
 
     def _held_out(self, target, task, settings):
         fraction = settings["validation_fraction"]

@@ -10,7 +10,9 @@ from skorch.callbacks import Callback
 
 from mmsk.exceptions import BadInputError
 from mmsk.net._averaging import WeightAverage
+from mmsk.net._balance import GradientBlending, GradientModulation
 from mmsk.net._random import RandomFrom
+from mmsk.net._weighted import total_weight, weighted_mean, weights_where
 
 
 @dataclass
@@ -50,6 +52,12 @@ class FusedNet(NeuralNet):
         Gradients whose norm exceeds this are scaled down to it.
     ema_decay : float or None
         Decay of the moving average of the weights that validates and predicts; None takes the weights as they are.
+    gradient_modulation : float or None
+        Strength of `GradientModulation`.
+    gradient_blending : int or None
+        Epochs between the new weights of `GradientBlending`.
+    noise : torch.Generator or None
+        Where the noise of `GradientModulation` comes from.
     **kwargs : dict
         Further arguments of `skorch.NeuralNet`.
     """
@@ -67,6 +75,9 @@ class FusedNet(NeuralNet):
         accumulate=1,
         max_grad_norm=None,
         ema_decay=None,
+        gradient_modulation=None,
+        gradient_blending=None,
+        noise=None,
         **kwargs,
     ):
         super().__init__(module, criterion, **kwargs)
@@ -78,6 +89,10 @@ class FusedNet(NeuralNet):
         self.accumulate = accumulate
         self.max_grad_norm = max_grad_norm
         self.ema_decay = ema_decay
+        self.gradient_modulation = gradient_modulation
+        self.gradient_blending = gradient_blending
+        self.noise = noise
+        self._modulation = self._blending = None
 
     @property
     def _default_callbacks(self):
@@ -104,22 +119,30 @@ class FusedNet(NeuralNet):
             The loss.
         """
         outputs, auxiliary = y_pred
-        loss = self._mean_loss(outputs, *y_true)
-        if training and auxiliary and self.auxiliary_loss:
-            own = [self._mean_loss(answer, *y_true, there) for answer, there in auxiliary]
-            loss = loss + self.auxiliary_loss * sum(own) / len(own)
-        return loss
+        target, weight, mixture = y_true
+        losses = self._row_losses(outputs, target, mixture)
+        loss = weighted_mean(losses, weight)
+        if not auxiliary or not (training or self._blending is not None):
+            return loss
+        own = [self._row_losses(answer, target, mixture) for answer, _ in auxiliary]
+        presence = [there for _, there in auxiliary]
+        means = [
+            weighted_mean(part, weights_where(there, weight, part)) for part, there in zip(own, presence, strict=True)
+        ]
+        if training and self._modulation is not None:
+            self._modulation.listen(own, presence)
+        if self._blending is not None:
+            sizes = [total_weight(weights_where(there, weight, losses), losses) for there in (None, *presence)]
+            blended = self._blending.blend(torch.stack([loss, *means]), torch.stack(sizes), training)
+            return blended if training else loss
+        return loss + self.auxiliary_loss * sum(means) / len(means) if self.auxiliary_loss else loss
 
-    def _mean_loss(self, outputs, target, weight, mixture=None, there=None):
+    def _row_losses(self, outputs, target, mixture):
         losses = self.criterion_(outputs, target)
-        if mixture is not None:
-            others = self.criterion_(outputs, target.index_select(0, mixture.partner))
-            losses = torch.lerp(others, losses, mixture.share.to(losses.dtype))
-        if there is not None:
-            weight = there.to(losses.dtype) if weight is None else weight * there
-        if weight is None:
-            return losses.mean()
-        return (losses * weight).sum() / weight.sum().clamp_min(torch.finfo(weight.dtype).tiny)
+        if mixture is None:
+            return losses
+        others = self.criterion_(outputs, target.index_select(0, mixture.partner))
+        return torch.lerp(others, losses, mixture.share.to(losses.dtype))
 
     def infer(self, x, **fit_params):
         """Run the network on a batch, which is on its device already.
@@ -161,6 +184,11 @@ class FusedNet(NeuralNet):
         n_batches = len(self.get_iterator(X, training=True))
         self._course = _Course(n_batches, epochs * -(-n_batches // self.accumulate))
         self._average = WeightAverage(self.module_, self.ema_decay) if self.ema_decay else None
+        if self.module_.auxiliary and self.gradient_modulation:
+            self._modulation = GradientModulation(self.gradient_modulation, self.noise)
+        if self.module_.auxiliary and self.gradient_blending and self.train_split is not None:
+            like = self.module_.like
+            self._blending = GradientBlending(self.gradient_blending, 1 + len(self.module_.encoders), like)
         self._base_rates = [group["lr"] for group in self.optimizer_.param_groups]
         self._stopped_by_callback = self.interrupted = False
         # Asked once a fit, not once a step.
@@ -172,7 +200,7 @@ class FusedNet(NeuralNet):
             self.interrupted = not self._stopped_by_callback
             raise
         finally:
-            self._average = None
+            self._average = self._modulation = self._blending = None
             if self.schedule != "constant":
                 self._set_rates(1.0)
 
@@ -219,6 +247,9 @@ class FusedNet(NeuralNet):
         weights = torch.stack(weights) if torch.is_tensor(weights[0]) else losses.new_tensor(weights)
         mean = float((losses * weights).sum() / weights.sum())
         self._record(prefix, mean, len(losses))
+        if not training and self._blending is not None:
+            self.history.record("blending_weights", self._blending.weights.tolist())
+            self._blending.end_epoch()
         if not math.isfinite(mean):
             epoch = len(self.history)
             raise BadInputError(
@@ -267,6 +298,8 @@ class FusedNet(NeuralNet):
         return first, min(first + self.accumulate, self._course.n_batches) - 1
 
     def _take_step(self, batch):
+        if self._modulation is not None:
+            self._modulation.apply(self.module_.encoders)
         if self._announce_gradients:
             self.notify(
                 "on_grad_computed",

@@ -92,7 +92,7 @@ def learn_statistics(network, plan, cells, weight):
     """
     for encoder, modality, part in zip(network.encoders, plan.modalities, cells, strict=True):
         standardize = getattr(encoder, "standardize", None)
-        if standardize is not None:
+        if standardize is not None and not standardize.is_known:
             standardize.learn(
                 (_to_channels(encoder, modality, seen), share) for seen, share in part.weighted_parts(weight)
             )
@@ -132,6 +132,29 @@ def make_optimizer(optimizer, lr, weight_decay):
     return named.get(optimizer, optimizer), params
 
 
+def _trunk_groups(network, lr):
+    """Give trunks that learn at another rate than the rest parameter groups of their own."""
+    scales = [getattr(encoder, "lr_scale", 1.0) for encoder in network.encoders]
+    return [
+        (f"encoders.{i}.trunk.*", {"lr": lr * scale, "lr_scale": scale}) for i, scale in enumerate(scales) if scale != 1.0
+    ]
+
+
+def set_rate(net, lr):
+    """Change the learning rate of a net, in proportion where a part of it learns at another.
+
+    Parameters
+    ----------
+    net : FusedNet
+        Initialised.
+    lr : float
+        The learning rate.
+    """
+    net.set_params(lr=lr)
+    for group in net.optimizer_.param_groups:
+        group["lr"] = lr * group.get("lr_scale", 1.0)
+
+
 def build_net(network, plan, settings, device):
     """Wrap a network into a skorch net.
 
@@ -152,6 +175,7 @@ def build_net(network, plan, settings, device):
         Initialised.
     """
     optimizer, optimizer_params = make_optimizer(settings["optimizer"], settings["lr"], settings["weight_decay"])
+    optimizer_params["optimizer__param_groups"] = _trunk_groups(network, settings["lr"])
     if settings["compile"]:
         for encoder in network.encoders:
             encoder.compile()
@@ -170,6 +194,8 @@ def build_net(network, plan, settings, device):
         accumulate=settings["accumulate"],
         max_grad_norm=settings["max_grad_norm"],
         ema_decay=settings["ema_decay"],
+        gradient_modulation=settings["gradient_modulation"],
+        gradient_blending=settings["gradient_blending"],
         optimizer=optimizer,
         **optimizer_params,
         max_epochs=settings["max_epochs"],
@@ -212,7 +238,7 @@ def train(net, plan, cells, target, weight, valid_rows, seed, epochs, augment=()
         Share of a GPU's free memory that cells may fill.
     """
     device = torch.device(net.device)
-    generators = make_generators(seed, device, ("order", "dropout", "foreign", "augmentation"))
+    generators = make_generators(seed, device, ("order", "dropout", "foreign", "augmentation", "modulation"))
     dtype = getattr(torch, plan.dtype)
     target = torch.from_numpy(target)
     rows = Rows(
@@ -233,6 +259,7 @@ def train(net, plan, cells, target, weight, valid_rows, seed, epochs, augment=()
     drawing = (*net.module_.encoders, net.module_.fusion)
     foreign = any(getattr(part, "draws_globally", False) for part in drawing)
     net.foreign_random = generators["foreign"] if foreign else None
+    net.noise = generators["modulation"]
     give_generator(net.module_, generators["dropout"])
     try:
         net.partial_fit(RowSubset(rows, torch.from_numpy(chosen)))
@@ -240,7 +267,7 @@ def train(net, plan, cells, target, weight, valid_rows, seed, epochs, augment=()
         give_generator(net.module_, None)
         # What only training needed would otherwise keep all cells in memory for as long as the model lives.
         net.train_split = None
-        net.iterator_train__generator = net.iterator_train__augment = net.foreign_random = None
+        net.iterator_train__generator = net.iterator_train__augment = net.foreign_random = net.noise = None
     if net.interrupted:
         raise KeyboardInterrupt
     if not all(bool(torch.isfinite(p).all()) for p in net.module_.parameters()):

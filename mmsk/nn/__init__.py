@@ -6,7 +6,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["fusions"],
     submod_attrs={
-        "_foreign": ["Backbone", "ForeignNetwork", "make_backbone"],
+        "_backbone": ["Backbone", "default_state", "make_backbone"],
+        "_foreign": ["ForeignNetwork"],
         "_fused_network": ["FusedNetwork"],
         "_layers": ["ChannelDropout", "Dropout", "Projection", "Standardize", "perceptron"],
         "_log_mel": ["LogMel"],
@@ -14,6 +15,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "_spectrogram": ["FourBranchNetwork", "SpectrogramNetwork"],
         "_tabular": ["TabularNetwork"],
         "_text": ["CharacterNetwork"],
+        "_transfer": ["TransferNetwork", "frozen_features"],
         "_waveform": ["WaveformNetwork"],
+        "_weights": ["load_state", "read_weights", "write_weights"],
     },
 )

@@ -17,7 +17,14 @@ class Standardize(nn.Module):
     ----------
     n_channels : int
         Length of the first axis of a cell: colour channels, frequency bins, sensors or table columns.
+
+    Attributes
+    ----------
+    is_known : bool
+        Whether the statistics came with weights, which were trained with them and no others.
     """
+
+    is_known = False
 
     def __init__(self, n_channels):
         super().__init__()

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from mmsk.nn._layers import Projection, Standardize
+from mmsk.nn._layers import Dropout, Projection, Standardize
+from mmsk.nn._transfer import TransferNetwork
 
 
 class ResidualBlock(nn.Module):
@@ -66,7 +67,7 @@ class ResidualTrunk(nn.Module):
         return self.blocks(x)
 
 
-class ImageNetwork(nn.Module):
+class ImageNetwork(TransferNetwork):
     """Photos to embeddings.
 
     Parameters
@@ -75,8 +76,8 @@ class ImageNetwork(nn.Module):
         Colour channels.
     widths : sequence of int
         Channels of the residual blocks.
-    output_dim : int
-        Size of the embedding.
+    output_dim : int or None
+        Size of the embedding; None takes the features as they are.
     dropout : float
         Dropout before the embedding.
     """
@@ -87,14 +88,16 @@ class ImageNetwork(nn.Module):
 
     def __init__(self, n_channels, widths, output_dim, dropout):
         super().__init__()
-        self.output_dim = output_dim
+        n_features = self.grid**2 * widths[-1]
+        self.output_dim = n_features if output_dim is None else output_dim
         self.token_dim = widths[-1]
         self.standardize = Standardize(n_channels)
         self.trunk = ResidualTrunk(n_channels, widths)
-        self.projection = Projection(self.grid**2 * widths[-1], output_dim, dropout)
+        self.projection = Dropout(dropout) if output_dim is None else Projection(n_features, output_dim, dropout)
 
-    def forward(self, x):
-        return self.pool(self.sequence(x))
+    def stages(self):
+        """List stem and blocks; see `TransferNetwork.stages`."""
+        return [[self.trunk.stem], *([block] for block in self.trunk.blocks)]
 
     def sequence(self, x):
         """Describe every place of the coarse grid.
@@ -109,7 +112,15 @@ class ImageNetwork(nn.Module):
         Tensor of shape (n_cells, n_places, token_dim)
             What :meth:`pool` and fusions over tokens read.
         """
+        return self._given(x)
+
+    def features(self, x):
+        """Compute the sequence of cells; see `TransferNetwork.features`."""
         return F.adaptive_avg_pool2d(self.trunk(self.standardize(x)), self.grid).flatten(2).transpose(1, 2)
+
+    def project(self, features):
+        """Make embeddings of sequences; see :meth:`pool`."""
+        return self.pool(features)
 
     def pool(self, sequence):
         """Make embeddings of sequences.
