@@ -6,7 +6,8 @@ geometric mean over those present. Prints accuracy, overall and by number of mis
 
     python -m benchmarks.trimodal --data ../shared/data --folds 1 2 3 4 --seeds 1 2 3 --augment off on
 
-The augmentation was chosen by training on folds 2 and 3 and scoring fold 4.
+The augmentation was chosen by training on folds 2 and 3 and scoring fold 4; changes of characters were tried there and
+left out, as they took the sentences from 0.76 to 0.73 and below.
 """
 
 import argparse
@@ -25,9 +26,9 @@ from mmsk import (
     ImageAugmentation,
     ImageLoader,
     MelSpectrogram,
+    MixUp,
     MultiModalClassifier,
     SpectrogramAugmentation,
-    TextAugmentation,
 )
 
 AUGMENT = [
@@ -37,8 +38,8 @@ AUGMENT = [
             rotation=15, shift=0.1, shear=10, zoom=0.2, crop=0.3, brightness=0.3, contrast=0.3, channel_shift=0.1
         ),
     ),
-    ("sound", SpectrogramAugmentation(shift=0.5, gain=3)),
-    ("text", TextAugmentation()),
+    ("sound", SpectrogramAugmentation(shift=1.0, frequency_shift=0.03, gain=3)),
+    ("all", MixUp(0.4, probability=0.5)),
 ]
 
 
