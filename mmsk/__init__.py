@@ -41,6 +41,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "TextEncoder",
             "WaveformEncoder",
         ],
+        "ensemble": [
+            "FoldEnsembleClassifier",
+            "LateFusionClassifier",
+        ],
         "exceptions": [
             "BadInputError",
             "MissingModalityWarning",

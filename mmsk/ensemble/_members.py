@@ -1,0 +1,144 @@
+"""The classifiers of an ensemble: trained with weights, asked for the classes of all rows, averaged."""
+
+import numpy as np
+from scipy.special import softmax
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import has_fit_parameter
+
+from mmsk.exceptions import BadInputError
+
+
+def fit_member(estimator, X, y, sample_weight, rows):
+    """Train a clone on some rows.
+
+    Parameters
+    ----------
+    estimator : classifier
+        Is not changed.
+    X : DataFrame or ndarray of shape (n_rows, n_columns)
+        All rows.
+    y : ndarray of shape (n_rows,)
+        All labels.
+    sample_weight : ndarray of shape (n_rows,) or None
+        All weights; all steps of a pipeline that take them get them.
+    rows : ndarray of int
+        Rows to train on.
+
+    Returns
+    -------
+    classifier
+        The trained clone.
+    """
+    weight = {}
+    if sample_weight is not None:
+        steps = estimator.steps if isinstance(estimator, Pipeline) else [("", estimator)]
+        takers = [name for name, step in steps if hasattr(step, "fit") and has_fit_parameter(step, "sample_weight")]
+        if steps[-1][0] not in takers:
+            raise BadInputError(
+                f"sample_weight came, but {type(steps[-1][1]).__name__}.fit does not take it",
+                fix="Leave the weights out, or choose an estimator that takes them.",
+            )
+        weight = {f"{name}__sample_weight".removeprefix("__"): sample_weight[rows] for name in takers}
+    member = clone(estimator).fit(_safe_indexing(X, rows), y[rows], **weight)
+    if not hasattr(member, "predict_proba"):
+        raise BadInputError(
+            f"{type(member).__name__} gives no probabilities",
+            fix="Choose a classifier with predict_proba, or put it into CalibratedClassifierCV.",
+        )
+    return member
+
+
+def member_proba(member, X, classes):
+    """Ask a classifier, which may have seen fewer classes.
+
+    Parameters
+    ----------
+    member : classifier
+        Trained.
+    X : DataFrame or ndarray of shape (n_rows, n_columns)
+        The rows.
+    classes : ndarray of shape (n_classes,)
+        All classes, sorted.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_classes)
+        Probabilities, 0 of a class that it has not seen.
+    """
+    proba = np.asarray(member.predict_proba(X), dtype=np.float64)
+    aligned = np.zeros((len(proba), len(classes)))
+    aligned[:, np.searchsorted(classes, member.classes_)] = proba
+    return aligned
+
+
+def fit_fold(estimator, X, y, sample_weight, train, test, classes):
+    """Train a clone on some rows and ask it about others.
+
+    Parameters
+    ----------
+    estimator : classifier
+        Is not changed.
+    X : DataFrame or ndarray of shape (n_rows, n_columns)
+        All rows.
+    y : ndarray of shape (n_rows,)
+        All labels.
+    sample_weight : ndarray of shape (n_rows,) or None
+        All weights.
+    train : ndarray of int
+        Rows to train on.
+    test : ndarray of int
+        Rows to ask about.
+    classes : ndarray of shape (n_classes,)
+        All classes, sorted.
+
+    Returns
+    -------
+    member : classifier
+        The trained clone.
+    proba : ndarray of shape (len(test), n_classes)
+        Its answers.
+    """
+    member = fit_member(estimator, X, y, sample_weight, train)
+    if len(test) == 0:
+        return member, np.empty((0, len(classes)))
+    return member, member_proba(member, _safe_indexing(X, test), classes)
+
+
+def to_mean(proba, average, min_proba):
+    """Bring probabilities to where their average is an arithmetic mean.
+
+    Parameters
+    ----------
+    proba : ndarray of shape (..., n_classes)
+        Probabilities.
+    average : {"geometric", "mean"}
+        The average.
+    min_proba : float
+        What the geometric mean takes smaller probabilities for: one 0 would overrule every other classifier.
+
+    Returns
+    -------
+    ndarray of shape (..., n_classes)
+        Probabilities or their logarithms.
+    """
+    return np.log(np.maximum(proba, min_proba)) if average == "geometric" else proba
+
+
+def from_mean(mean, average):
+    """Turn what was averaged into probabilities.
+
+    Parameters
+    ----------
+    mean : ndarray of shape (..., n_classes)
+        Mean of what `to_mean` gave.
+    average : {"geometric", "mean"}
+        The average.
+
+    Returns
+    -------
+    ndarray of shape (..., n_classes)
+        Probabilities, of sum 1.
+    """
+    return softmax(mean, axis=-1) if average == "geometric" else mean

@@ -1,0 +1,114 @@
+"""Which columns an estimator of the late fusion reads, and which rows have them."""
+
+from dataclasses import dataclass
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.utils import _safe_indexing
+from sklearn.utils._indexing import _get_column_indices
+
+from mmsk.columns import frame_columns, group_columns, is_missing, is_tensor_column, make_column, presence_of
+from mmsk.exceptions import BadInputError
+
+# group_columns tells modalities by whether a column holds arrays; columns of paths and texts are one each as well.
+_ONE_CELL = make_column([np.zeros(1)])
+
+
+@dataclass
+class Part:
+    """The columns of one modality.
+
+    Attributes
+    ----------
+    name : str
+        The modality.
+    columns : list of int
+        Positions.
+    one_dimensional : bool
+        Whether its only column is given as a series rather than a table, as `ColumnTransformer` does for a single name.
+    """
+
+    name: str
+    columns: list
+    one_dimensional: bool
+
+    def take(self, X):
+        """Take the columns out of a table.
+
+        Parameters
+        ----------
+        X : DataFrame or ndarray of shape (n_rows, n_columns)
+            The table.
+
+        Returns
+        -------
+        DataFrame, Series or ndarray
+            The columns.
+        """
+        return _safe_indexing(X, self.columns[0] if self.one_dimensional else self.columns, axis=1)
+
+    def presence(self, X):
+        """Say which rows have the modality.
+
+        Parameters
+        ----------
+        X : DataFrame or ndarray of shape (n_rows, n_columns)
+            The table.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,), dtype bool
+            True where any of the columns has a cell.
+        """
+        columns = frame_columns(_safe_indexing(X, self.columns, axis=1))[1]
+        return np.any([presence_of(column) for column in columns], axis=0)
+
+
+def find_parts(entries, X, step):
+    """Match estimators to columns.
+
+    Parameters
+    ----------
+    entries : list of (name, estimator) or (name, estimator, columns)
+        As the user gave them.
+    X : DataFrame or ndarray of shape (n_rows, n_columns)
+        The table.
+    step : str
+        Who asks, for error messages.
+
+    Returns
+    -------
+    list of Part
+        One an estimator.
+    """
+    names, columns = frame_columns(X)
+    shown = [column if _is_numeric(column) or is_tensor_column(column) else _ONE_CELL for column in columns]
+    groups = group_columns(names, shown, [entry[0] for entry in entries if len(entry) == 2])
+    return [_find_part(entry, groups, X, step) for entry in entries]
+
+
+def _find_part(entry, groups, X, step):
+    name = entry[0]
+    if len(entry) == 2:
+        if name not in groups:
+            raise BadInputError(
+                f"estimators names modality {name!r}, which X does not have; it has {', '.join(groups)}",
+                step=step,
+                fix="A modality is the part of a column name before '__', or the name of a column of cells; columns of "
+                "numbers together are 'table'. Otherwise give (name, estimator, columns).",
+            )
+        return Part(name, groups[name], False)
+    chosen = entry[2](X) if callable(entry[2]) else entry[2]
+    try:
+        positions = np.atleast_1d(_get_column_indices(X, chosen)).tolist()
+    except (ValueError, IndexError, KeyError) as error:
+        raise BadInputError(str(error), step=step, column=chosen, fix="Name columns that X has.") from error
+    if not positions:
+        raise BadInputError(f"no column is chosen for modality {name!r}", step=step, fix="Leave the estimator out.")
+    return Part(name, positions, isinstance(chosen, (str, Integral)))
+
+
+def _is_numeric(column):
+    if column.dtype != object:
+        return True
+    return presence_of(column).any() and all(isinstance(cell, Real) for cell in column if not is_missing(cell))
