@@ -45,7 +45,18 @@ def test_version_is_the_installed_one():
 
 
 @pytest.mark.parametrize(
-    "room", ["augmentation", "encoders", "ensemble", "exceptions", "metrics", "multimodal", "preprocessing", "sampling"]
+    "room",
+    [
+        "augmentation",
+        "encoders",
+        "ensemble",
+        "exceptions",
+        "fusions",
+        "metrics",
+        "multimodal",
+        "preprocessing",
+        "sampling",
+    ],
 )
 def test_every_name_of_a_room_can_be_had_from_mmsk(room):
     module = importlib.import_module(f"mmsk.{room}")
