@@ -1,9 +1,13 @@
 """What every encoder shares: one modality, trained alone or inside a fused network."""
 
+from pathlib import Path
+
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
+from sklearn.exceptions import NotFittedError
 from sklearn.utils.multiclass import type_of_target
 
+from mmsk import net, nn
 from mmsk.exceptions import BadInputError
 from mmsk.net import NeuralEstimator
 from mmsk.net._constraints import TRAINING_CONSTRAINTS
@@ -16,7 +20,7 @@ class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEstim
     A subclass names the kinds of cells it reads in `_kinds` and builds its torch module in :meth:`build`.
     """
 
-    _parameter_constraints: dict = TRAINING_CONSTRAINTS
+    _parameter_constraints: dict = {**TRAINING_CONSTRAINTS, "weights": [str, Path, None]}
     _kinds: tuple = ()
 
     def build(self, modality):
@@ -33,6 +37,45 @@ class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEstim
             Maps a tensor of cells to embeddings of shape (n_cells, output_dim), and has an attribute `output_dim`.
         """
         raise TypeError(f"{type(self).__name__} builds no network")
+
+    def save_weights(self, path):
+        """Write the trained weights, and the scale of the cells they were trained on, for ``weights=path``.
+
+        Parameters
+        ----------
+        path : str or Path
+            A safetensors file. Those of a fused model are written by its `encoders_`:
+            ``dict(model.encoders_)["image"].save_weights("image.safetensors")``.
+
+        Returns
+        -------
+        self
+            The encoder.
+        """
+        module = self.net_.module_.encoders[0] if hasattr(self, "net_") else getattr(self, "_module", None)
+        if module is None:
+            raise NotFittedError(f"This {type(self).__name__} has no weights yet: fit it, or the model it is part of.")
+        nn.write_weights(net.weights_to_numpy(module), path, type(self).__name__)
+        return self
+
+    def load_into(self, module):
+        """Put the weights that the parameter `weights` names into a module that :meth:`build` made.
+
+        Parameters
+        ----------
+        module : torch.nn.Module
+            The module.
+        """
+        if self.weights is not None:
+            self._load_state(module, self._fit_state(module, nn.read_weights(self.weights, type(self).__name__)))
+
+    def _fit_state(self, module, state):
+        return state
+
+    def _load_state(self, module, state):
+        nn.load_state(module, state, repr(str(self.weights)), type(self).__name__)
+        if getattr(module, "standardize", None) is not None:
+            module.standardize.is_known = True
 
     def _check_kind(self, modality):
         if self._kinds and modality.kind not in self._kinds:
@@ -108,6 +151,11 @@ class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEstim
         embedding, present = self._answer(self._read_predict(X), embed=True)
         embedding[~present] = np.nan
         return embedding
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        state.pop("_module", None)  # belongs to the model that this is part of, which gives it back
+        return state
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

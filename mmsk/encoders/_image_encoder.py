@@ -2,7 +2,8 @@
 
 from mmsk import nn
 from mmsk.encoders._base import BaseEncoder
-from mmsk.net._constraints import PROBABILITY, SIZE, SIZES
+from mmsk.exceptions import BadInputError
+from mmsk.net._constraints import PROBABILITY, SIZE, SIZES, one_of
 
 
 class ImageEncoder(BaseEncoder):
@@ -12,13 +13,25 @@ class ImageEncoder(BaseEncoder):
     ----------
     backbone : str, default="small"
         ``"small"`` is a residual network of 0.6 million weights that trains from scratch on a few hundred photos; any
-        other name is one of ``torchvision.models.list_models(torchvision.models)``, such as ``"resnet18"``.
+        other name is one of ``torchvision.models.list_models(torchvision.models)``, such as ``"resnet18"`` or
+        ``"vgg16"``, or, with the extra ``mmsk[timm]``, of ``timm.list_models()``, such as ``"xception"``.
     widths : sequence of int, default=(32, 64, 128)
         Channels of the small network's residual blocks.
-    output_dim : int, default=128
-        Size of the embedding.
+    output_dim : int or None, default=128
+        Size of the embedding, reached through a linear layer; None takes the features of the backbone as they are.
     dropout : float, default=0.5
         Dropout before the embedding.
+    weights : "DEFAULT", str or Path, default=None
+        Where training starts: from random weights, from the best that torchvision or timm offer, which are downloaded
+        once, or from a file: one that `save_weights` of such an encoder wrote, or a ``.pt`` or ``.safetensors`` file of
+        the backbone's own weights, as torchvision and timm distribute them.
+    trainable : {"all", "head"} or int, default="all"
+        How much learns: everything, only the layer after the backbone, or that and the last stages of the backbone,
+        this many of them.
+    freeze_batchnorm : bool, default=True
+        Whether parts of the backbone that do not learn keep their batch statistics, too.
+    lr_scale : float, default=1.0
+        What the learning rate of the backbone is multiplied with, also inside a fused network.
     max_epochs, batch_size : int, default=40, 64
         Passes over the rows and rows a step, when trained alone.
     lr, weight_decay : float, default=3e-3, 1e-2
@@ -55,8 +68,15 @@ class ImageEncoder(BaseEncoder):
 
     Notes
     -----
-    Pixels are standardised by channel with the statistics of the training photos. Backbones take 3 channels; a grey
-    photo is repeated. Weights start at random.
+    Pixels are standardised by channel: with the statistics of the training photos, or with those that came with
+    `weights`. Backbones take 3 channels; a grey photo is repeated.
+
+    With ``trainable="head"`` and `freeze_batchnorm` the backbone computes each training photo once rather than once an
+    epoch, unless photos are augmented. Stages are what the network's authors call so: the four of a ResNet and its
+    stem, the five blocks of VGG, the blocks of a vision transformer. Of VGG and AlexNet the convolutions are taken and
+    their answer averaged; other networks lose only their last layer.
+
+    Pickles hold all weights and ask neither for the file nor for the internet.
 
     Examples
     --------
@@ -71,8 +91,11 @@ class ImageEncoder(BaseEncoder):
         **BaseEncoder._parameter_constraints,
         "backbone": [str],
         "widths": SIZES,
-        "output_dim": SIZE,
+        "output_dim": [*SIZE, None],
         "dropout": PROBABILITY,
+        "trainable": [*one_of("all", "head"), *SIZE],
+        "freeze_batchnorm": ["boolean"],
+        "lr_scale": BaseEncoder._parameter_constraints["lr"],
     }
     _kinds = ("image",)
 
@@ -83,6 +106,10 @@ class ImageEncoder(BaseEncoder):
         widths=(32, 64, 128),
         output_dim=128,
         dropout=0.5,
+        weights=None,
+        trainable="all",
+        freeze_batchnorm=True,
+        lr_scale=1.0,
         max_epochs=40,
         batch_size=64,
         lr=3e-3,
@@ -97,6 +124,10 @@ class ImageEncoder(BaseEncoder):
         self.widths = widths
         self.output_dim = output_dim
         self.dropout = dropout
+        self.weights = weights
+        self.trainable = trainable
+        self.freeze_batchnorm = freeze_batchnorm
+        self.lr_scale = lr_scale
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.lr = lr
@@ -122,5 +153,34 @@ class ImageEncoder(BaseEncoder):
         """
         self._check_kind(modality)
         if self.backbone == "small":
-            return nn.ImageNetwork(modality.shape[0], tuple(self.widths), self.output_dim, self.dropout)
-        return nn.make_backbone(self.backbone, modality.shape, self.output_dim, self.dropout)
+            network = nn.ImageNetwork(modality.shape[0], tuple(self.widths), self.output_dim, self.dropout)
+        else:
+            pretrained = self.weights is not None
+            network = nn.make_backbone(self.backbone, modality.shape, self.output_dim, self.dropout, pretrained)
+        network.lr_scale = self.lr_scale
+        return network.freeze(self.trainable, self.freeze_batchnorm)
+
+    def load_into(self, module):
+        """Put the weights that the parameter `weights` names into a module that :meth:`build` made.
+
+        Parameters
+        ----------
+        module : torch.nn.Module
+            The module.
+        """
+        if self.weights != "DEFAULT":
+            super().load_into(module)
+        elif self.backbone == "small":
+            raise BadInputError(
+                "weights='DEFAULT' was asked of backbone='small', which nobody has trained",
+                step=type(self).__name__,
+                fix="Name a backbone of torchvision or timm, or the file of an encoder that you trained.",
+            )
+        else:
+            self._load_state(module, nn.default_state(self.backbone))
+
+    def _load_state(self, module, state):
+        if self.backbone == "small" or any(name.startswith("trunk.") for name in state):  # what save_weights wrote
+            super()._load_state(module, state)
+        else:
+            nn.load_state(module.trunk, module.fit_state(state), repr(str(self.weights)), type(self).__name__)

@@ -20,6 +20,9 @@ class ModuleEncoder(BaseEncoder):
         Size of the embedding, reached through a linear layer; None takes the module's output as it is.
     standardize : bool, default=True
         Whether to standardise cells along their first axis with the statistics of the training cells.
+    weights : str or Path, default=None
+        A file that `save_weights` of such an encoder wrote, or a ``.pt`` file of the same weights, to start from. The
+        scale of the cells comes from it, too.
     max_epochs, batch_size : int, default=40, 64
         Passes over the rows and rows a step, when trained alone.
     lr, weight_decay : float, default=3e-3, 1e-2
@@ -85,6 +88,7 @@ class ModuleEncoder(BaseEncoder):
         *,
         output_dim=None,
         standardize=True,
+        weights=None,
         max_epochs=40,
         batch_size=64,
         lr=3e-3,
@@ -99,6 +103,7 @@ class ModuleEncoder(BaseEncoder):
         self.module = module
         self.output_dim = output_dim
         self.standardize = standardize
+        self.weights = weights
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.lr = lr

@@ -27,6 +27,9 @@ class SpectrogramEncoder(BaseEncoder):
         Computes the spectrograms of waveforms, cells of shape (T,) as `AudioLoader` gives them, with the parameters of
         this transformer: a batch at a time, on the device, and of sounds that were augmented as sounds. Its
         `sampling_rate` must be that of the cells; its `duration` and what concerns reading are not used.
+    weights : str or Path, default=None
+        A file that `save_weights` of such an encoder wrote, or a ``.pt`` file of the same weights, to start from. The
+        scale of the cells comes from it, too.
     max_epochs, batch_size : int, default=40, 64
         Passes over the rows and rows a step, when trained alone.
     lr, weight_decay : float, default=3e-3, 1e-2
@@ -97,6 +100,7 @@ class SpectrogramEncoder(BaseEncoder):
         output_dim=128,
         dropout=0.2,
         frontend=None,
+        weights=None,
         max_epochs=40,
         batch_size=64,
         lr=3e-3,
@@ -112,6 +116,7 @@ class SpectrogramEncoder(BaseEncoder):
         self.output_dim = output_dim
         self.dropout = dropout
         self.frontend = frontend
+        self.weights = weights
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.lr = lr

@@ -16,6 +16,9 @@ class TabularEncoder(BaseEncoder):
         Size of the embedding.
     dropout : float, default=0.0
         Dropout after each hidden layer.
+    weights : str or Path, default=None
+        A file that `save_weights` of such an encoder wrote, or a ``.pt`` file of the same weights, to start from. The
+        scale of the cells comes from it, too.
     max_epochs, batch_size : int, default=40, 64
         Passes over the rows and rows a step, when trained alone.
     lr, weight_decay : float, default=3e-3, 1e-2
@@ -78,6 +81,7 @@ class TabularEncoder(BaseEncoder):
         *,
         output_dim=64,
         dropout=0.0,
+        weights=None,
         max_epochs=40,
         batch_size=64,
         lr=3e-3,
@@ -91,6 +95,7 @@ class TabularEncoder(BaseEncoder):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.output_dim = output_dim
         self.dropout = dropout
+        self.weights = weights
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.lr = lr

@@ -1,5 +1,7 @@
 """Sentences to embeddings."""
 
+import numpy as np
+
 from mmsk import nn
 from mmsk.encoders._base import BaseEncoder
 from mmsk.net._constraints import PROBABILITY, SIZE, SIZES
@@ -20,6 +22,10 @@ class TextEncoder(BaseEncoder):
         Size of the embedding.
     dropout : float, default=0.2
         Dropout before the embedding, and of character vectors at half that rate.
+    weights : str or Path, default=None
+        A file that `save_weights` of such an encoder wrote, or a ``.pt`` file of the same weights, to start from.
+        Characters that both tasks have keep their vectors; codes mean the same in both with
+        ``CharEncoder(vocabulary="unicode")``.
     max_epochs, batch_size : int, default=40, 64
         Passes over the rows and rows a step, when trained alone.
     lr, weight_decay : float, default=3e-3, 1e-2
@@ -86,6 +92,7 @@ class TextEncoder(BaseEncoder):
         n_filters=256,
         output_dim=128,
         dropout=0.2,
+        weights=None,
         max_epochs=40,
         batch_size=64,
         lr=3e-3,
@@ -101,6 +108,7 @@ class TextEncoder(BaseEncoder):
         self.n_filters = n_filters
         self.output_dim = output_dim
         self.dropout = dropout
+        self.weights = weights
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.lr = lr
@@ -110,6 +118,18 @@ class TextEncoder(BaseEncoder):
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
+
+    def _fit_state(self, module, state):
+        """Take the vectors of characters that this task has, too."""
+        state, own = dict(state), module.state_dict()
+        if "codes" in state and "embedding.weight" in state:
+            vectors = own["embedding.weight"].clone()
+            shared = np.intersect1d(own["codes"], state["codes"], return_indices=True)[1:]
+            here, there = (places + 1 for places in shared)  # the first vector is that of unknown characters
+            if vectors.shape[1:] == state["embedding.weight"].shape[1:]:
+                vectors[here] = state["embedding.weight"][there].to(vectors.dtype)
+                state |= {"codes": own["codes"], "embedding.weight": vectors}
+        return state
 
     def build(self, modality):
         """Build the network for cells of a modality.

@@ -18,6 +18,9 @@ class WaveformEncoder(BaseEncoder):
         Size of the embedding.
     dropout : float, default=0.2
         Dropout before the embedding.
+    weights : str or Path, default=None
+        A file that `save_weights` of such an encoder wrote, or a ``.pt`` file of the same weights, to start from. The
+        scale of the cells comes from it, too.
     max_epochs, batch_size : int, default=40, 64
         Passes over the rows and rows a step, when trained alone.
     lr, weight_decay : float, default=3e-3, 1e-2
@@ -83,6 +86,7 @@ class WaveformEncoder(BaseEncoder):
         kernel_size=65,
         output_dim=128,
         dropout=0.2,
+        weights=None,
         max_epochs=40,
         batch_size=64,
         lr=3e-3,
@@ -97,6 +101,7 @@ class WaveformEncoder(BaseEncoder):
         self.kernel_size = kernel_size
         self.output_dim = output_dim
         self.dropout = dropout
+        self.weights = weights
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.lr = lr

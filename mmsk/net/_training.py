@@ -134,10 +134,9 @@ def make_optimizer(optimizer, lr, weight_decay):
 
 def _trunk_groups(network, lr):
     """Give trunks that learn at another rate than the rest parameter groups of their own."""
-    scales = [getattr(encoder, "lr_scale", 1.0) for encoder in network.encoders]
-    return [
-        (f"encoders.{i}.trunk.*", {"lr": lr * scale, "lr_scale": scale}) for i, scale in enumerate(scales) if scale != 1.0
-    ]
+    scales = {i: getattr(encoder, "lr_scale", 1.0) for i, encoder in enumerate(network.encoders)}
+    own = {i: scale for i, scale in scales.items() if scale != 1.0}
+    return [(f"encoders.{i}.trunk.*", {"lr": lr * scale, "lr_scale": scale}) for i, scale in own.items()]
 
 
 def set_rate(net, lr):

@@ -1,0 +1,122 @@
+"""Weights in files: of encoders that were saved, of torchvision, of anyone's training."""
+
+import pickle
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.numpy import save_file
+from safetensors.torch import load_file
+
+from mmsk.exceptions import BadInputError
+
+
+def write_weights(arrays, path, step):
+    """Write a safetensors file.
+
+    Parameters
+    ----------
+    arrays : dict of str to ndarray
+        Weights by name.
+    path : str or Path
+        The file.
+    step : str
+        Who writes, kept in the file.
+    """
+    try:
+        save_file(arrays, path, metadata={"encoder": step})
+    except (OSError, SafetensorError) as error:
+        raise BadInputError(
+            f"the weights cannot be written to {str(path)!r}: {error}", step=step, fix="Choose another place."
+        ) from error
+
+
+def read_weights(path, step):
+    """Read a file of weights.
+
+    Parameters
+    ----------
+    path : str or Path
+        A ``.safetensors`` file; any other name is read as `torch.save` writes it, without running code.
+    step : str
+        Who asks, for error messages.
+
+    Returns
+    -------
+    dict of str to Tensor
+        Weights by name.
+
+    Raises
+    ------
+    BadInputError
+        If the file is not there, or holds anything else.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise BadInputError(
+            f"weights={str(path)!r} is no file", step=step, fix="Give the path of a .safetensors or .pt file."
+        )
+    try:
+        if path.suffix == ".safetensors":
+            state = load_file(path)
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        raise BadInputError(
+            f"weights={str(path)!r} cannot be read: {error}",
+            step=step,
+            fix="Give a file that save_weights, safetensors or torch.save(module.state_dict(), ...) wrote.",
+        ) from error
+    # Training scripts keep the weights beside the state of their optimiser.
+    state = state.get("state_dict", state) if isinstance(state, dict) else state
+    if not isinstance(state, dict) or not all(torch.is_tensor(value) for value in state.values()):
+        raise BadInputError(
+            f"weights={str(path)!r} holds no dict of tensors by name",
+            step=step,
+            fix="Write it with torch.save(module.state_dict(), ...).",
+        )
+    return state
+
+
+def load_state(module, state, source, step):
+    """Put weights into a module.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The module.
+    state : dict of str to Tensor
+        Weights by name.
+    source : str
+        Where they come from, for error messages.
+    step : str
+        Who asks, for error messages.
+
+    Raises
+    ------
+    BadInputError
+        If names or shapes are not those of the module.
+    """
+    own = module.state_dict()
+    # Files older than this counter lack it, and nothing depends on it.
+    missing = [name for name in own if name not in state and not name.endswith("num_batches_tracked")]
+    foreign = [name for name in state if name not in own]
+    fix = "Give the encoder the parameters that these weights were trained with."
+    if missing or foreign:
+        parts = [
+            f"{len(names)} {what}, such as {names[0]!r}"
+            for names, what in ((missing, "are missing"), (foreign, "are unknown"))
+            if names
+        ]
+        raise BadInputError(
+            f"the weights of {source} are not those of this network: {', and '.join(parts)}", step=step, fix=fix
+        )
+    for name, value in own.items():
+        if name in state and state[name].shape != value.shape:
+            raise BadInputError(
+                f"the weights of {source} hold {name!r} in shape {tuple(state[name].shape)}, this network has it in "
+                f"shape {tuple(value.shape)}",
+                step=step,
+                fix=fix,
+            )
+    module.load_state_dict(state, strict=False)
