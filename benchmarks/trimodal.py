@@ -6,8 +6,8 @@ geometric mean over those present. Prints accuracy, overall and by number of mis
 
     python -m benchmarks.trimodal --data ../shared/data --folds 1 2 3 4 --seeds 1 2 3 --augment off on
 
-The augmentation was chosen by training on folds 2 and 3 and scoring fold 4; changes of characters were tried there and
-left out, as they took the sentences from 0.76 to 0.73 and below.
+The augmentation was chosen by training on folds 2 and 3 and scoring fold 4, so fold 1 alone is clean of that choice;
+changes of characters were tried there and left out, as they took the sentences from 0.76 to 0.73 and below.
 """
 
 import argparse
