@@ -5,14 +5,14 @@ from warnings import warn
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.metrics import get_scorer, get_scorer_names
-from sklearn.utils import get_tags
+from sklearn.utils import check_random_state, get_tags
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from mmsk.ensemble._base import FOLDS, MIN_PROBA, BaseEnsembleClassifier
 from mmsk.ensemble._folds import split_rows
-from mmsk.ensemble._members import fit_fold, from_mean, member_proba, to_mean
+from mmsk.ensemble._members import clone_seeded, fit_fold, from_mean, member_proba, to_mean
 from mmsk.ensemble._reading import read_labels, read_table
 
 
@@ -38,7 +38,8 @@ class FoldEnsembleClassifier(BaseEnsembleClassifier):
     n_jobs : int, default=None
         Folds trained at a time.
     random_state : int, RandomState instance or None, default=None
-        Seed of the folds where `cv` is a number. Every clone keeps the seed of `estimator`.
+        Seed of the folds where `cv` is a number, and of every ``random_state=None`` within `estimator`, anew for each
+        fold; None leaves those alone.
 
     Attributes
     ----------
@@ -143,9 +144,11 @@ class FoldEnsembleClassifier(BaseEnsembleClassifier):
         """
         X = read_table(self, X, reset=True)
         y, sample_weight = read_labels(self, X, y, sample_weight)
-        folds = split_rows(self.cv, X, y, self.random_state, type(self).__name__)
+        rng = None if self.random_state is None else check_random_state(self.random_state)
+        folds = split_rows(self.cv, X, y, rng, type(self).__name__)
         trained = Parallel(n_jobs=self.n_jobs)(
-            delayed(fit_fold)(self.estimator, X, y, sample_weight, train, test, self.classes_) for train, test in folds
+            delayed(fit_fold)(clone_seeded(self.estimator, rng), X, y, sample_weight, *fold, self.classes_)
+            for fold in folds
         )
         self.estimators_, answers = map(list, zip(*trained, strict=True))
         tests = [test for _, test in folds]

@@ -8,7 +8,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import _safe_indexing
+from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils._repr_html.estimator import _VisualBlock
 from sklearn.utils.metaestimators import _BaseComposition
@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from mmsk.ensemble._base import FOLDS, MIN_PROBA, BaseEnsembleClassifier
 from mmsk.ensemble._folds import split_rows
-from mmsk.ensemble._members import fit_member, from_mean, member_proba, to_mean
+from mmsk.ensemble._members import clone_seeded, fit_member, from_mean, member_proba, to_mean
 from mmsk.ensemble._modalities import Part, find_parts
 from mmsk.ensemble._reading import holds_cells, read_labels, read_table
 from mmsk.ensemble._stacking import out_of_fold, stack_features
@@ -53,7 +53,7 @@ class LateFusionClassifier(BaseEnsembleClassifier, _BaseComposition):
     n_jobs : int, default=None
         Classifiers trained at a time.
     random_state : int, RandomState instance or None, default=None
-        Seed of the folds. The classifiers keep their own.
+        Seed of the folds and of every ``random_state=None`` within the classifiers; None leaves those alone.
 
     Attributes
     ----------
@@ -210,7 +210,9 @@ class LateFusionClassifier(BaseEnsembleClassifier, _BaseComposition):
         self._weights = self._check_weights()
         presence = self._presence(X)
         self._check_presence(presence, y)
-        estimators, tables = [entry[1] for entry in entries], [part.take(X) for part in self._parts]
+        rng = None if self.random_state is None else check_random_state(self.random_state)
+        estimators = [clone_seeded(entry[1], rng) for entry in entries]
+        tables = [part.take(X) for part in self._parts]
         members = Parallel(n_jobs=self.n_jobs)(
             delayed(fit_member)(estimator, table, y, sample_weight, np.flatnonzero(present))
             for estimator, table, present in zip(estimators, tables, presence.T, strict=True)
@@ -218,14 +220,14 @@ class LateFusionClassifier(BaseEnsembleClassifier, _BaseComposition):
         self.estimators_ = [(part.name, member) for part, member in zip(self._parts, members, strict=True)]
         self.modalities_ = {part.name: part.columns for part in self._parts}
         if self.average == "stack":
-            folds = split_rows(self.cv, X, y, self.random_state, type(self).__name__)
+            folds = split_rows(self.cv, X, y, rng, type(self).__name__)
             proba, answered = out_of_fold(
                 estimators, tables, presence, y, sample_weight, folds, self.classes_, self.n_jobs
             )
             features = stack_features(proba, answered, self.min_proba)
             final = LogisticRegression() if self.final_estimator is None else self.final_estimator
             rows = np.flatnonzero(answered.any(axis=1))
-            self.final_estimator_ = fit_member(final, features, y, sample_weight, rows)
+            self.final_estimator_ = fit_member(clone_seeded(final, rng), features, y, sample_weight, rows)
         return self
 
     def _entries(self, X):

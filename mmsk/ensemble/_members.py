@@ -10,6 +10,29 @@ from sklearn.utils.validation import has_fit_parameter
 from mmsk.exceptions import BadInputError
 
 
+def clone_seeded(estimator, rng):
+    """Clone a classifier, with seeds of its own where it has none.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Seeds that are given stay.
+    rng : RandomState instance or None
+        Where seeds come from; None leaves the clone without.
+
+    Returns
+    -------
+    estimator
+        The clone.
+    """
+    member = clone(estimator)
+    if rng is not None:
+        params = sorted(name for name, value in member.get_params().items() if value is None)
+        seedless = [name for name in params if name.split("__")[-1] == "random_state"]
+        member.set_params(**{name: int(rng.randint(2**31 - 1)) for name in seedless})
+    return member
+
+
 def fit_member(estimator, X, y, sample_weight, rows):
     """Train a clone on some rows.
 
@@ -24,7 +47,7 @@ def fit_member(estimator, X, y, sample_weight, rows):
     sample_weight : ndarray of shape (n_rows,) or None
         All weights; all steps of a pipeline that take them get them.
     rows : ndarray of int
-        Rows to train on.
+        Rows to train on; those of weight zero are left out.
 
     Returns
     -------
@@ -33,6 +56,7 @@ def fit_member(estimator, X, y, sample_weight, rows):
     """
     weight = {}
     if sample_weight is not None:
+        rows = rows[sample_weight[rows] > 0]
         steps = estimator.steps if isinstance(estimator, Pipeline) else [("", estimator)]
         takers = [name for name, step in steps if hasattr(step, "fit") and has_fit_parameter(step, "sample_weight")]
         if steps[-1][0] not in takers:
@@ -141,4 +165,5 @@ def from_mean(mean, average):
     ndarray of shape (..., n_classes)
         Probabilities, of sum 1.
     """
-    return softmax(mean, axis=-1) if average == "geometric" else mean
+    # Members that compute in float32 are off a sum of 1 by more than float64 is.
+    return softmax(mean, axis=-1) if average == "geometric" else mean / mean.sum(axis=-1, keepdims=True)
