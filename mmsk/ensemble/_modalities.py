@@ -81,6 +81,12 @@ def find_parts(entries, X, step):
     list of Part
         One an estimator.
     """
+    if getattr(X, "ndim", 2) != 2 or not hasattr(X, "shape"):
+        raise BadInputError(
+            "a table of two dimensions was expected",
+            step=step,
+            fix="Give a frame, or an array of one modality a column.",
+        )
     names, columns = frame_columns(X)
     shown = [column if _is_numeric(column) or is_tensor_column(column) else _ONE_CELL for column in columns]
     groups = group_columns(names, shown, [entry[0] for entry in entries if len(entry) == 2])

@@ -27,10 +27,12 @@ def read_table(estimator, X, *, reset):
     Returns
     -------
     DataFrame or ndarray of shape (n_rows, n_columns)
-        The table as it came; plain numbers that are in no frame as an array of floats, where NaN is a missing cell.
+        The table as it came; lists as arrays, and plain numbers that are in no frame as floats, where NaN is a missing
+        cell.
     """
     try:
         if holds_cells(X):
+            X = _rows_to_array(X)
             validate_data(estimator, X, reset=reset, skip_check_array=True)
             if _num_samples(X) == 0:
                 raise BadInputError("Found array with 0 sample(s) while a minimum of 1 is required.")
@@ -55,6 +57,8 @@ def holds_cells(X):
         True if a column holds arrays, texts, paths or anything else that scikit-learn would not take for numbers.
     """
     is_frame = hasattr(X, "columns") and not callable(X.columns)
+    if isinstance(X, np.ndarray) and X.ndim > 2:  # a block of cells
+        return True
     if issparse(X) or not (is_frame or isinstance(X, list) or (isinstance(X, np.ndarray) and X.dtype == object)):
         return False
     for column in frame_columns(X)[1]:
@@ -62,6 +66,16 @@ def holds_cells(X):
         if first is not None and not isinstance(first, (Real, dict, list)):
             return True
     return False
+
+
+def _rows_to_array(X):
+    if not isinstance(X, list) or not all(isinstance(row, (list, tuple)) for row in X):
+        return X
+    columns = frame_columns(X)[1]  # numpy would look inside cells that are arrays
+    table = np.empty((len(X), len(columns)), dtype=object)
+    for j, column in enumerate(columns):
+        table[:, j] = column
+    return table
 
 
 def read_labels(estimator, X, y, sample_weight):

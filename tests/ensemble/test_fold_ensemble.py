@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
     GridSearchCV,
@@ -22,7 +23,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from mmsk import FoldEnsembleClassifier
+from mmsk import FoldEnsembleClassifier, MultiModalClassifier
 from mmsk.exceptions import BadInputError
 from mmsk.metrics import make_map_at_k_scorer, map_at_k_score
 from tests.ensemble.members import Memory, small_network
@@ -185,6 +186,15 @@ def test_networks_over_incomplete_rows():
     np.testing.assert_array_equal(again.predict_proba(X_test), model.predict_proba(X_test))
     stopped = small_network("image", "sound", early_stopping=True, validation_fraction=0.2, n_iter_no_change=3)
     assert FoldEnsembleClassifier(stopped, cv=2, random_state=0).fit(X[:100], y[:100]).fold_scores_.shape == (2,)
+
+
+def test_texts_in_a_list_and_blocks_of_photos():
+    texts, y = [f"{'cat' if i % 2 else 'dog'} {i}" for i in range(40)], np.arange(40) % 2
+    model = FoldEnsembleClassifier(make_pipeline(CountVectorizer(), MultinomialNB()), cv=4, random_state=0)
+    assert model.fit(texts, y).oof_score_ == 1
+    photos = np.zeros((40, 3, 8, 8), dtype=np.uint8) + 100 * y[:, None, None, None].astype(np.uint8)
+    network = FoldEnsembleClassifier(MultiModalClassifier(max_epochs=6, random_state=0), cv=2, random_state=0)
+    assert network.fit(photos, y).oof_score_ == 1
 
 
 def test_bad_input_is_named():

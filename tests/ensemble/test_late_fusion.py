@@ -256,6 +256,7 @@ def test_arrays_take_names_in_order_and_polars_is_read_alike(rows):
     assert array.modalities_ == {"photo": [0], "clip": [1], "caption": [2], "age": [3]}
     array.set_params(weights=[1, 1, 0, 1])
     np.testing.assert_allclose(array.fit(X.to_numpy(), y).predict_proba(X_test.to_numpy()), expected, rtol=1e-6)
+    np.testing.assert_allclose(array.predict_proba(X_test.to_numpy().tolist()), expected, rtol=1e-6)
 
     def as_polars(X):
         cells = {
@@ -376,6 +377,8 @@ def test_bad_tables_are_named(rows):
         late().fit(X.assign(sound__clip=make_column(X["sound__clip"].where(y == "cat", None).tolist())), y)
     with pytest.raises(BadInputError, match="inconsistent numbers of samples"):
         late().fit(X, y[:-1])
+    with pytest.raises(BadInputError, match="two dimensions"):
+        late().fit(X["image__photo"].to_numpy(), y)
     with pytest.raises(BadInputError, match="0 sample"):
         late().fit(X[:0], y[:0])
     with pytest.raises(ValueError, match="feature names"):
