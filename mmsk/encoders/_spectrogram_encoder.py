@@ -7,7 +7,7 @@ from mmsk.encoders._base import BaseEncoder
 from mmsk.exceptions import BadInputError
 from mmsk.net._constraints import PROBABILITY, SIZE, SIZES
 from mmsk.preprocessing import MelSpectrogram
-from mmsk.preprocessing._mel import mel_filters
+from mmsk.preprocessing._mel import mel_filters, n_frames
 
 
 class SpectrogramEncoder(BaseEncoder):
@@ -15,14 +15,16 @@ class SpectrogramEncoder(BaseEncoder):
 
     Parameters
     ----------
-    network : {"residual", "four_branch"}, default="residual"
-        A small residual network, or four branches that look through windows of 8, 16, 32 and 64 bins or frames.
+    network : {"residual", "four_branch", "cnn2d"}, default="residual"
+        A small residual network; four branches that look through windows of 8, 16, 32 and 64 bins or frames; or the
+        four convolutions of the "Beginner's guide to audio data", made for MFCC of 40 coefficients and 173 frames.
     widths : sequence of int, default=(16, 32, 64, 128)
         Channels of the residual network's blocks.
-    output_dim : int, default=128
-        Size of the embedding.
+    output_dim : int, default=None
+        Size of the embedding. None is 128, or the 64 with which ``"cnn2d"`` ends; any other number is reached from
+        there through a further layer.
     dropout : float, default=0.2
-        Dropout before the embedding.
+        Dropout before the embedding; ``"cnn2d"`` as it ends itself has none.
     frontend : MelSpectrogram or MFCC, default=None
         Computes the spectrograms of waveforms, cells of shape (T,) as `AudioLoader` gives them, with the parameters of
         this transformer: a batch at a time, on the device, and of sounds that were augmented as sounds. Its
@@ -85,9 +87,9 @@ class SpectrogramEncoder(BaseEncoder):
 
     _parameter_constraints: dict = {
         **BaseEncoder._parameter_constraints,
-        "network": [StrOptions({"residual", "four_branch"})],
+        "network": [StrOptions({"residual", "four_branch", "cnn2d"})],
         "widths": SIZES,
-        "output_dim": SIZE,
+        "output_dim": [*SIZE, None],
         "dropout": PROBABILITY,
         "frontend": [MelSpectrogram, None],
     }
@@ -97,7 +99,7 @@ class SpectrogramEncoder(BaseEncoder):
         network="residual",
         *,
         widths=(16, 32, 64, 128),
-        output_dim=128,
+        output_dim=None,
         dropout=0.2,
         frontend=None,
         weights=None,
@@ -142,9 +144,14 @@ class SpectrogramEncoder(BaseEncoder):
         """
         self._check_kind(modality)
         frontend, n_bins = (None, modality.shape[0]) if self.frontend is None else self._build_frontend()
+        if self.network == "cnn2d":
+            length = modality.shape[-1]
+            frames = length if frontend is None else n_frames(length, frontend.n_fft, frontend.hop_length)
+            return nn.TaggingNetwork2d(n_bins, frames, self.dropout, self.output_dim, frontend)
+        output_dim = 128 if self.output_dim is None else self.output_dim
         if self.network == "four_branch":
-            return nn.FourBranchNetwork(n_bins, self.output_dim, self.dropout, frontend=frontend)
-        return nn.SpectrogramNetwork(n_bins, tuple(self.widths), self.output_dim, self.dropout, frontend)
+            return nn.FourBranchNetwork(n_bins, output_dim, self.dropout, frontend=frontend)
+        return nn.SpectrogramNetwork(n_bins, tuple(self.widths), output_dim, self.dropout, frontend)
 
     @property
     def _kinds(self):

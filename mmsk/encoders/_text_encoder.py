@@ -4,7 +4,7 @@ import numpy as np
 
 from mmsk import nn
 from mmsk.encoders._base import BaseEncoder
-from mmsk.net._constraints import PROBABILITY, SIZE, SIZES
+from mmsk.net._constraints import PROBABILITY, SIZE, SIZES, one_of
 
 
 class TextEncoder(BaseEncoder):
@@ -12,16 +12,20 @@ class TextEncoder(BaseEncoder):
 
     Parameters
     ----------
-    embedding_dim : int, default=64
-        Size of a character's vector.
-    kernel_sizes : sequence of int, default=(4, 5, 6, 7)
-        Widths of the convolutions in characters.
+    embedding_dim : int, default=None
+        Size of a character's vector; None is 64, or 256 for ``"selu"``.
+    network : {"relu", "selu"}, default="relu"
+        Convolutions and a linear map; or the network of the multimodal_keras recipe, with tanh behind the convolutions
+        and two dense layers with SELU.
+    kernel_sizes : sequence of int, default=None
+        Widths of the convolutions in characters; None is (4, 5, 6, 7), or (2, 3, 4, 5) for ``"selu"``.
     n_filters : int, default=256
         Filters of each width.
     output_dim : int, default=128
         Size of the embedding.
     dropout : float, default=0.2
-        Dropout before the embedding, and of character vectors at half that rate.
+        Dropout before the embedding, and of character vectors at half that rate. ``"selu"`` has it, at half that rate,
+        between its dense layers only.
     weights : str or Path, default=None
         A file that `save_weights` of such an encoder wrote, or a ``.pt`` file of the same weights, to start from.
         Characters that both tasks have keep their vectors; codes mean the same in both with
@@ -76,8 +80,9 @@ class TextEncoder(BaseEncoder):
 
     _parameter_constraints: dict = {
         **BaseEncoder._parameter_constraints,
-        "embedding_dim": SIZE,
-        "kernel_sizes": SIZES,
+        "embedding_dim": [*SIZE, None],
+        "network": one_of("relu", "selu"),
+        "kernel_sizes": [*SIZES, None],
         "n_filters": SIZE,
         "output_dim": SIZE,
         "dropout": PROBABILITY,
@@ -86,9 +91,10 @@ class TextEncoder(BaseEncoder):
 
     def __init__(
         self,
-        embedding_dim=64,
+        embedding_dim=None,
         *,
-        kernel_sizes=(4, 5, 6, 7),
+        network="relu",
+        kernel_sizes=None,
         n_filters=256,
         output_dim=128,
         dropout=0.2,
@@ -104,6 +110,7 @@ class TextEncoder(BaseEncoder):
         verbose=0,
     ):
         self.embedding_dim = embedding_dim
+        self.network = network
         self.kernel_sizes = kernel_sizes
         self.n_filters = n_filters
         self.output_dim = output_dim
@@ -145,11 +152,9 @@ class TextEncoder(BaseEncoder):
             Maps a tensor of cells to embeddings of shape (n_cells, output_dim).
         """
         self._check_kind(modality)
-        return nn.CharacterNetwork(
-            modality.codes,
-            self.embedding_dim,
-            tuple(self.kernel_sizes),
-            self.n_filters,
-            self.output_dim,
-            self.dropout,
-        )
+        network, embedding_dim, sizes, dropout = nn.CharacterNetwork, 64, (4, 5, 6, 7), self.dropout
+        if self.network == "selu":
+            network, embedding_dim, sizes, dropout = nn.SeluCharacterNetwork, 256, (2, 3, 4, 5), self.dropout / 2
+        embedding_dim = embedding_dim if self.embedding_dim is None else self.embedding_dim
+        sizes = sizes if self.kernel_sizes is None else tuple(self.kernel_sizes)
+        return network(modality.codes, embedding_dim, sizes, self.n_filters, self.output_dim, dropout)

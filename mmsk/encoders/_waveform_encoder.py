@@ -2,7 +2,7 @@
 
 from mmsk import nn
 from mmsk.encoders._base import BaseEncoder
-from mmsk.net._constraints import PROBABILITY, SIZE, SIZES
+from mmsk.net._constraints import PROBABILITY, SIZE, SIZES, one_of
 
 
 class WaveformEncoder(BaseEncoder):
@@ -10,14 +10,18 @@ class WaveformEncoder(BaseEncoder):
 
     Parameters
     ----------
+    network : {"strided", "cnn1d"}, default="strided"
+        Strided convolutions, for anything from sensor series of some dozen steps to minutes of sound; or the eight
+        convolutions of the "Beginner's guide to audio data", for about two seconds of sound at 16 kHz.
     widths : sequence of int, default=(32, 64, 128, 128, 128)
-        Channels of the convolutions.
+        Channels of the strided convolutions.
     kernel_size : int, default=65
-        Length of the first filter in samples; series of less than some thousand steps get a shorter one.
-    output_dim : int, default=128
-        Size of the embedding.
+        Length of the first strided filter in samples; series of less than some thousand steps get a shorter one.
+    output_dim : int, default=None
+        Size of the embedding. None is 128, or the 1028 with which ``"cnn1d"`` ends; any other number is reached from
+        there through a further layer.
     dropout : float, default=0.2
-        Dropout before the embedding.
+        Dropout before the embedding; ``"cnn1d"`` has it behind its last convolution, and half of it behind the others.
     weights : str or Path, default=None
         A file that `save_weights` of such an encoder wrote, or a ``.pt`` file of the same weights, to start from. The
         scale of the cells comes from it, too.
@@ -72,19 +76,21 @@ class WaveformEncoder(BaseEncoder):
 
     _parameter_constraints: dict = {
         **BaseEncoder._parameter_constraints,
+        "network": one_of("strided", "cnn1d"),
         "widths": SIZES,
         "kernel_size": SIZE,
-        "output_dim": SIZE,
+        "output_dim": [*SIZE, None],
         "dropout": PROBABILITY,
     }
     _kinds = ("waveform", "series", "spectrogram")
 
     def __init__(
         self,
-        widths=(32, 64, 128, 128, 128),
+        network="strided",
         *,
+        widths=(32, 64, 128, 128, 128),
         kernel_size=65,
-        output_dim=128,
+        output_dim=None,
         dropout=0.2,
         weights=None,
         max_epochs=40,
@@ -97,6 +103,7 @@ class WaveformEncoder(BaseEncoder):
         random_state=None,
         verbose=0,
     ):
+        self.network = network
         self.widths = widths
         self.kernel_size = kernel_size
         self.output_dim = output_dim
@@ -127,6 +134,8 @@ class WaveformEncoder(BaseEncoder):
         """
         self._check_kind(modality)
         n_channels = 1 if modality.kind == "waveform" else modality.shape[0]
-        return nn.WaveformNetwork(
-            n_channels, modality.shape[-1], tuple(self.widths), self.kernel_size, self.output_dim, self.dropout
-        )
+        n_samples = modality.shape[-1]
+        if self.network == "cnn1d":
+            return nn.TaggingNetwork1d(n_channels, n_samples, self.dropout, self.output_dim)
+        output_dim = 128 if self.output_dim is None else self.output_dim
+        return nn.WaveformNetwork(n_channels, n_samples, tuple(self.widths), self.kernel_size, output_dim, self.dropout)

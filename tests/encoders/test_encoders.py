@@ -74,7 +74,7 @@ CASES = {
     "backbone": (ImageEncoder("mobilenet_v3_small", output_dim=10, **{**FEW, "max_epochs": 1}), "image__photo"),
     "spectrogram": (SpectrogramEncoder(widths=(8, 16), output_dim=10, **FEW), "sound__clip"),
     "four branches": (SpectrogramEncoder("four_branch", output_dim=10, **{**FEW, "max_epochs": 2}), "sound__clip"),
-    "waveform": (WaveformEncoder((8, 16, 16), output_dim=10, **FEW), "wave"),
+    "waveform": (WaveformEncoder(widths=(8, 16, 16), output_dim=10, **FEW), "wave"),
     "text": (TextEncoder(8, n_filters=16, output_dim=10, **FEW), "text__caption"),
     "table": (TabularEncoder((16,), output_dim=10, **FEW), "age"),
     "module": (ModuleEncoder(Flat, module__n_hidden=16, output_dim=10, **FEW), "image__photo"),
@@ -224,7 +224,7 @@ def test_modules_that_do_not_fit(module):
 
 def test_longer_cells_at_predict_are_cut_with_a_warning():
     X, y = waves()
-    encoder = WaveformEncoder((8, 8), max_epochs=1, random_state=0).fit(X[:30], y[:30])
+    encoder = WaveformEncoder(widths=(8, 8), max_epochs=1, random_state=0).fit(X[:30], y[:30])
     longest = max(len(cell) for cell in X["clip"][:30] if cell is not None)
     cell = np.arange(longest + 10, dtype="float32")
     with pytest.warns(UserWarning, match="1 cells of modality 'cells' are longer"):

@@ -12,6 +12,9 @@ NETWORKS = {
     "waveform": (lambda: nn.WaveformNetwork(1, 4000, (8, 8, 16), 65, 12, 0.5), (4000,)),
     "series": (lambda: nn.WaveformNetwork(6, 50, (8, 16), 65, 12, 0.5), (6, 50)),
     "table": (lambda: nn.TabularNetwork(5, (16,), 12, 0.5), (5,)),
+    "tagging 1d": (lambda: nn.TaggingNetwork1d(1, 2000, 0.5, 12), (2000,)),
+    "tagging 2d": (lambda: nn.TaggingNetwork2d(20, 31, 0.5, 12), (20, 31)),
+    "selu codes": (lambda: nn.SeluCharacterNetwork(np.arange(2, 9), 8, (2, 3, 4, 5), 6, 12, 0.5), (15,)),
     "codes": (lambda: nn.CharacterNetwork(np.arange(2, 9), 8, (2, 3), 6, 12, 0.5), (15,)),
 }
 
@@ -19,7 +22,7 @@ NETWORKS = {
 def cells_of(name, n=6):
     shape = NETWORKS[name][1]
     generator = torch.Generator().manual_seed(0)
-    if name == "codes":
+    if name.endswith("codes"):
         return torch.randint(0, 9, (n, *shape), generator=generator, dtype=torch.int32)
     return torch.randn(n, *shape, generator=generator)
 
@@ -45,8 +48,9 @@ def test_answers_do_not_depend_on_the_batch(name):
         torch.testing.assert_close(network(cells), alone, atol=1e-5, rtol=0)
 
 
-def test_padding_changes_no_sentence():
-    network = NETWORKS["codes"][0]().eval()
+@pytest.mark.parametrize("name", ["codes", "selu codes"])
+def test_padding_changes_no_sentence(name):
+    network = NETWORKS[name][0]().eval()
     codes = torch.tensor([[3, 4, 5, 0, 0, 0, 0]])
     longer = torch.tensor([[3, 4, 5, 0, 0, 0, 0], [3, 4, 5, 6, 7, 8, 3]])
     with torch.no_grad():
