@@ -21,7 +21,7 @@ class FilmFusion(BaseFusion):
 
     References
     ----------
-    E. Perez et al., "FiLM: visual reasoning with a general conditioning layer", AAAI 2018, equation 2 and section 7.2.
+    E. Perez et al., "FiLM: visual reasoning with a general conditioning layer", AAAI 2018, section 2.
 
     Examples
     --------

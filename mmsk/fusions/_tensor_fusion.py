@@ -29,7 +29,7 @@ class TensorFusion(BaseFusion):
 
     References
     ----------
-    A. Zadeh et al., "Tensor fusion network for multimodal sentiment analysis", EMNLP 2017, section 3.2.
+    A. Zadeh et al., "Tensor fusion network for multimodal sentiment analysis", EMNLP 2017: the tensor fusion layer.
 
     Examples
     --------

@@ -6,12 +6,12 @@ import torch
 class GradientModulation:
     """On-the-fly gradient modulation with generalisation enhancement (OGM-GE).
 
-    X. Peng et al., "Balanced multimodal learning via on-the-fly gradient modulation", CVPR 2022, equations 8 to 10 and
-    13. A modality's score is the mean over the rows that have it of exp(-loss) of its own head, which for classes is
-    the probability of the right one; the paper reads it off the part of a linear head that belongs to the modality,
-    which only some fusions have. Its ratio r to the mean score of the other modalities decides: where r > 1, the
-    gradient of its encoder is multiplied by 1 - tanh(alpha r). Noise as large as the gradient is added to that of each
-    weight matrix and kernel, which keeps the noise of stochastic gradients that smaller ones would lose.
+    X. Peng et al., "Balanced multimodal learning via on-the-fly gradient modulation", CVPR 2022, sections 3.2 and 3.3.
+    A modality's score is the mean over the rows that have it of exp(-loss) of its own head, which for classes is the
+    probability of the right one; the paper reads it off the part of a linear head that belongs to the modality, which
+    only some fusions have. Its ratio r to the mean score of the other modalities decides: where r > 1, the gradient of
+    its encoder is multiplied by 1 - tanh(alpha r). Noise as large as the gradient is added to that of each weight
+    matrix and kernel, which keeps the noise of stochastic gradients that smaller ones would lose.
 
     Parameters
     ----------
@@ -91,10 +91,10 @@ class GradientModulation:
 class GradientBlending:
     """Gradient blending: the losses of the joint head and of each modality's own, by how well each generalises.
 
-    W. Wang et al., "What makes training multi-modal classification networks hard?", CVPR 2020, the online version
-    (algorithm 2): over a super-epoch a head's validation loss falls by G, and its gap between validation and training
-    loss grows by O; its weight until the next is proportional to G / O ** 2. Weights begin equal. Training losses are
-    those met while training, and the first super-epoch counts from the end of the first epoch.
+    W. Wang et al., "What makes training multi-modal classification networks hard?", CVPR 2020, the online version: over
+    a super-epoch a head's validation loss falls by G, and its gap between validation and training loss grows by O; its
+    weight until the next is proportional to G / O ** 2. Weights begin equal. Training losses are those met while
+    training, and the first super-epoch counts from the end of the first epoch.
 
     Parameters
     ----------
