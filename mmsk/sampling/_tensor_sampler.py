@@ -172,10 +172,15 @@ class TensorSampler(BaseTableSampler):
         indices = getattr(self.sampler_, "sample_indices_", None)
         if indices is not None:
             return np.asarray(indices), (values[indices] != made).any(axis=1)
-        unused = defaultdict(deque)  # rows that are alike in these columns may differ in others: each is used once
-        for row, value in enumerate(values):
-            unused[value.tobytes()].append(row)
-        origin = np.array([found.popleft() if (found := unused.get(row.tobytes())) else -1 for row in made])
+        if np.array_equal(made[: len(values)], values):  # over-samplers append to what came
+            origin = np.full(len(made), -1)
+            origin[: len(values)] = np.arange(len(values))
+        else:
+            # Rows that are alike in these columns may differ in others: each is used once.
+            unused = defaultdict(deque)
+            for row, value in enumerate(values):
+                unused[value.tobytes()].append(row)
+            origin = np.array([found.popleft() if (found := unused.get(row.tobytes())) else -1 for row in made])
         is_new = origin < 0
         for code in np.unique(made_codes[is_new]):
             these, own = np.flatnonzero(is_new & (made_codes == code)), np.flatnonzero(codes == code)
