@@ -11,9 +11,9 @@ class CrossAttentionFusion(BaseFusion):
     Parameters
     ----------
     over : {"embeddings", "tokens"}, default="embeddings"
-        One token a modality, or the sequences of the encoders that give them: `ImageEncoder` its places,
-        `SpectrogramEncoder` and `WaveformEncoder` their steps in time, and any module with a method `sequence`, see
-        Notes.
+        One token a modality, or the sequences of the encoders that give them: the default networks
+        of `ImageEncoder` (places) and of `SpectrogramEncoder` and `WaveformEncoder` (steps in time), and any module
+        with a method `sequence`, see Notes.
     dim : int, default=64
         Size of the tokens.
     n_layers : int, default=1

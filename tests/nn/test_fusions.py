@@ -148,6 +148,27 @@ def test_double_precision(fusion):
     assert fused.dtype == torch.float64
 
 
+@pytest.mark.parametrize("fusion", FUSIONS, ids=str)
+def test_products_in_bfloat16(fusion):
+    module, dims = build(fusion)
+    parts = embeddings_of(dims)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rough = fuse(module, [part.requires_grad_() for part in parts], PATTERNS)
+    torch.testing.assert_close(rough.float(), fuse(module, parts, PATTERNS), atol=0.1, rtol=0.1)
+    rough.float().square().sum().backward()
+    assert all(torch.isfinite(p.grad).all() for p in module.parameters())
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("fusion", FUSIONS, ids=str)
+def test_a_gpu_fuses_alike(fusion):
+    module, dims = build(fusion)
+    parts = embeddings_of(dims)
+    expected = module.eval()(parts, PATTERNS)
+    fused = module.cuda()([part.cuda() for part in parts], PATTERNS.cuda())
+    torch.testing.assert_close(fused.cpu(), expected, atol=1e-3, rtol=1e-3)
+
+
 def test_pooled_fusions_are_what_they_say():
     a, b = embeddings_of([3, 3], 4)
     presence = torch.tensor([[True, True], [True, False], [False, True], [False, False]])
