@@ -81,7 +81,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "MFCC",
             "MelSpectrogram",
             "ModalityMasker",
+            "SpectrogramImage",
             "TensorFlattener",
+            "WaveformImage",
         ],
         "sampling": [
             "MaskedCopies",

@@ -6,7 +6,7 @@ from mmsk import nn
 from mmsk.encoders._base import BaseEncoder
 from mmsk.exceptions import BadInputError
 from mmsk.net._constraints import PROBABILITY, SIZE, SIZES
-from mmsk.preprocessing import MelSpectrogram
+from mmsk.preprocessing import MelSpectrogram, SpectrogramImage
 from mmsk.preprocessing._mel import mel_filters, n_frames
 
 
@@ -159,6 +159,12 @@ class SpectrogramEncoder(BaseEncoder):
 
     def _build_frontend(self):
         given = self.frontend
+        if isinstance(given, SpectrogramImage):
+            raise BadInputError(
+                f"frontend={given!r} draws pictures",
+                step=type(self).__name__,
+                fix="Give a MelSpectrogram or MFCC, or let an ImageEncoder look at the pictures.",
+            )
         given._cell_layout()  # refuses parameters that do not go together
         filters = mel_filters(given.sampling_rate, given.n_fft, given.n_mels, given.f_min, given.f_max).toarray()
         n_mfcc = getattr(given, "n_mfcc", None)

@@ -11,6 +11,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "_mel_spectrogram": ["MelSpectrogram"],
         "_mfcc": ["MFCC"],
         "_modality_masker": ["ModalityMasker"],
+        "_spectrogram_image": ["SpectrogramImage"],
         "_tensor_flattener": ["TensorFlattener"],
+        "_waveform_image": ["WaveformImage"],
     },
 )

@@ -12,12 +12,9 @@ from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import check_is_fitted
 
 from mmsk.base import BaseColumnTransformer
-from mmsk.columns import group_columns, is_missing, is_tensor_column, make_column, presence_of
+from mmsk.columns import group_raw_columns, is_missing, is_number_column, presence_of
 from mmsk.exceptions import BadInputError
 from mmsk.lazy import LazyCell
-
-# group_columns tells modalities by whether a column holds arrays; columns of paths and texts are one each as well.
-_ONE_CELL = make_column([np.zeros(1)])
 
 
 class ModalityMasker(BaseColumnTransformer):
@@ -52,7 +49,7 @@ class ModalityMasker(BaseColumnTransformer):
 
     See Also
     --------
-    mmsk.columns.group_columns : How columns are matched to modalities.
+    mmsk.columns.group_raw_columns : How columns are matched to modalities.
 
     Notes
     -----
@@ -136,8 +133,7 @@ class ModalityMasker(BaseColumnTransformer):
 
     def _fit_columns(self, columns, names):
         known = names if isinstance(names[0], str) else None
-        shown = [column if _is_numeric(column) or is_tensor_column(column) else _ONE_CELL for column in columns]
-        self.modalities_ = group_columns(known, shown)
+        self.modalities_ = group_raw_columns(known, columns)
         unknown = [
             name for name in (() if self.modalities is None else self.modalities) if name not in self.modalities_
         ]
@@ -161,7 +157,7 @@ class ModalityMasker(BaseColumnTransformer):
             blank = self._draw(columns, names)
             for k, positions in enumerate(self.modalities_.values()):
                 for j in positions:
-                    columns[j][blank[:, k]] = np.nan if _is_numeric(columns[j]) else None
+                    columns[j][blank[:, k]] = np.nan if is_number_column(columns[j]) else None
         return self._pack(columns, are_texts, X)
 
     def _draw(self, columns, names):
@@ -221,12 +217,6 @@ class ModalityMasker(BaseColumnTransformer):
         if all(column.dtype != object for column in columns):
             return np.column_stack(columns)
         return self._join_columns(columns)
-
-
-def _is_numeric(column):
-    if column.dtype != object:
-        return True
-    return all(isinstance(cell, Number) for cell in column if not is_missing(cell)) and presence_of(column).any()
 
 
 def _as_blankable(column):

@@ -10,7 +10,9 @@ from mmsk.preprocessing import (
     ImageLoader,
     MelSpectrogram,
     ModalityMasker,
+    SpectrogramImage,
     TensorFlattener,
+    WaveformImage,
 )
 from tests.preprocessing.files import make_pixels, make_tone, write_image, write_sound
 
@@ -76,6 +78,14 @@ LOADERS = [
     ("MelSpectrogram-lazy", MelSpectrogram(8_000, duration=0.25, n_fft=512, n_mels=24, lazy=True), sound_objects),
     ("MFCC-paths", MFCC(8, 8_000, duration=0.25, n_fft=512, n_mels=24, position="center"), sound_paths),
     ("MFCC-pooled", MFCC(8, 8_000, n_fft=512, n_mels=24, pool="mean_std"), sound_objects),
+    ("WaveformImage-paths", WaveformImage((24, 40), 8_000), sound_paths),
+    ("WaveformImage-lazy", WaveformImage((24, 40), 8_000, duration=0.25, amplitude=1.0, lazy=True), sound_objects),
+    ("SpectrogramImage-paths", SpectrogramImage((20, 30), "magma", 8_000, n_fft=512, n_mels=24), sound_paths),
+    (
+        "SpectrogramImage-lazy",
+        SpectrogramImage((20, 30), sampling_rate=8_000, n_fft=512, n_mels=24, lazy=True),
+        sound_objects,
+    ),
     ("CharEncoder-learned", CharEncoder(max_length=12), texts),
     ("CharEncoder-unicode", CharEncoder(max_length=12, vocabulary="unicode", lowercase=True), texts),
     ("TensorFlattener-flat", TensorFlattener(), blocks),
