@@ -1,17 +1,14 @@
 """Which columns an estimator of the late fusion reads, and which rows have them."""
 
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 from sklearn.utils import _safe_indexing
 from sklearn.utils._indexing import _get_column_indices
 
-from mmsk.columns import frame_columns, group_columns, is_missing, is_tensor_column, make_column, presence_of
+from mmsk.columns import frame_columns, group_raw_columns, presence_of
 from mmsk.exceptions import BadInputError
-
-# group_columns tells modalities by whether a column holds arrays; columns of paths and texts are one each as well.
-_ONE_CELL = make_column([np.zeros(1)])
 
 
 @dataclass
@@ -88,8 +85,7 @@ def find_parts(entries, X, step):
             fix="Give a frame, or an array of one modality a column.",
         )
     names, columns = frame_columns(X)
-    shown = [column if _is_numeric(column) or is_tensor_column(column) else _ONE_CELL for column in columns]
-    groups = group_columns(names, shown, [entry[0] for entry in entries if len(entry) == 2])
+    groups = group_raw_columns(names, columns, [entry[0] for entry in entries if len(entry) == 2])
     return [_find_part(entry, groups, X, step) for entry in entries]
 
 
@@ -112,9 +108,3 @@ def _find_part(entry, groups, X, step):
     if not positions:
         raise BadInputError(f"no column is chosen for modality {name!r}", step=step, fix="Leave the estimator out.")
     return Part(name, positions, isinstance(chosen, (str, Integral)))
-
-
-def _is_numeric(column):
-    if column.dtype != object:
-        return True
-    return presence_of(column).any() and all(isinstance(cell, Real) for cell in column if not is_missing(cell))

@@ -42,7 +42,8 @@ class CharacterNetwork(nn.Module):
 
     def forward(self, codes):
         x = self.character_dropout(self.vectors(codes))
-        return self.projection(torch.cat([F.relu(conv(x)).amax(2) for conv in self.convolutions], 1))
+        # The maximum first: its ReLU is the same, and the gradient goes to one place rather than through a mask of all.
+        return self.projection(torch.cat([F.relu(conv(x).max(2).values) for conv in self.convolutions], 1))
 
     def vectors(self, codes):
         """Look up the vectors of characters.

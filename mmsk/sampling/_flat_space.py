@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmsk.columns import is_missing, is_tensor_column, make_column, stack_column
+from mmsk.columns import is_missing, is_number_column, is_tensor_column, make_column, stack_column
 from mmsk.exceptions import BadInputError
-from mmsk.sampling._tables import is_numeric
 
 
 def can_interpolate(column):
@@ -26,7 +25,7 @@ def can_interpolate(column):
     if first is None or isinstance(first, (bool, np.bool_)):
         return False
     if not is_tensor_column(column):
-        return is_numeric(column)
+        return is_number_column(column)
     return first.dtype.kind in "iuf" and (first.ndim > 1 or first.dtype.kind == "f" or first.dtype == np.int16)
 
 

@@ -5,10 +5,10 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import check_random_state
 
-from mmsk.columns import frame_columns
+from mmsk.columns import frame_columns, is_number_column
 from mmsk.exceptions import BadInputError
 from mmsk.sampling._base import BaseTableSampler, take_rows
-from mmsk.sampling._tables import is_numeric, put_columns, read_modalities
+from mmsk.sampling._tables import put_columns, read_modalities
 
 
 class MaskedCopies(BaseTableSampler):
@@ -98,5 +98,5 @@ def _blank(column, rows):
         column = column.astype(np.result_type(column.dtype, np.float32))
     else:
         column = column.copy()
-    column[rows] = np.nan if is_numeric(column) else None
+    column[rows] = np.nan if is_number_column(column) else None
     return column

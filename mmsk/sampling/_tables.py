@@ -1,32 +1,9 @@
 """Columns of a table, read and replaced, whatever holds it."""
 
-from numbers import Real
-
 import numpy as np
 from scipy.sparse import issparse
 
-from mmsk.columns import frame_columns, group_columns, is_missing, is_tensor_column, make_column, presence_of
-
-# group_columns tells modalities by whether a column holds arrays; columns of paths and texts are one each as well.
-_ONE_CELL = make_column([np.zeros(1)])
-
-
-def is_numeric(column):
-    """Tell a column of plain numbers.
-
-    Parameters
-    ----------
-    column : ndarray of shape (n_rows,)
-        One column, as `frame_columns` gives it.
-
-    Returns
-    -------
-    bool
-        True if every cell that is there is a number, and there is one.
-    """
-    if column.dtype != object:
-        return True
-    return presence_of(column).any() and all(isinstance(cell, Real) for cell in column if not is_missing(cell))
+from mmsk.columns import frame_columns, group_raw_columns, presence_of
 
 
 def read_modalities(X):
@@ -47,8 +24,7 @@ def read_modalities(X):
     if issparse(X):
         return {"table": list(range(X.shape[1]))}, np.ones((X.shape[0], 1), dtype=bool)
     names, columns = frame_columns(X)
-    shown = [column if is_numeric(column) or is_tensor_column(column) else _ONE_CELL for column in columns]
-    groups = group_columns(names, shown)
+    groups = group_raw_columns(names, columns)
     presence = [np.any([presence_of(columns[j]) for j in positions], axis=0) for positions in groups.values()]
     return groups, np.column_stack(presence)
 

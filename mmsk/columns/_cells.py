@@ -1,8 +1,4 @@
-"""Tensor columns: object columns whose cells are arrays, or None where a row lacks the modality.
-
-A cell may also be a `mmsk.lazy.LazyCell`, an array that is decoded when it is asked for.
-Everything that travels between the steps of a pipeline is one of these or an ordinary numeric column.
-"""
+"""Cells and tensor columns: told apart from absent ones, built, stacked."""
 
 import numbers
 
@@ -10,8 +6,6 @@ import numpy as np
 
 from mmsk.exceptions import BadInputError
 from mmsk.lazy import LazyCell
-
-TABLE = "table"
 
 
 def is_missing(cell):
@@ -167,106 +161,6 @@ def stack_column(column):
     return block, presence
 
 
-def frame_columns(X):
-    """List the columns of a table as 1-D arrays, whatever holds them.
-
-    Parameters
-    ----------
-    X : DataFrame, Series, ndarray, list or sequence of rows
-        pandas and polars frames, arrays of one or two dimensions, or plain lists. A one-dimensional input is one
-        column.
-
-    Returns
-    -------
-    names : list of str or None
-        Column names, or None where `X` has none.
-    columns : list of ndarray of shape (n_rows,)
-        One array a column; numeric columns keep their dtype, everything else is object.
-
-    Examples
-    --------
-    >>> from mmsk.columns import frame_columns
-    >>> import pandas as pd
-    >>> names, columns = frame_columns(pd.DataFrame({"photo": ["a.jpg", None], "age": [3, 4]}))
-    >>> names, columns[1].tolist()
-    (['photo', 'age'], [3, 4])
-    """
-    if hasattr(X, "columns") and not callable(X.columns):
-        names = [str(name) for name in X.columns]
-        if hasattr(X, "iloc"):
-            columns = [_to_array(X.iloc[:, i]) for i in range(X.shape[1])]
-        else:
-            columns = [_to_array(X[name]) for name in X.columns]
-        return names, columns
-    if hasattr(X, "to_numpy") and getattr(X, "ndim", 1) == 1:  # a Series
-        name = getattr(X, "name", None)
-        return (None if name in (None, "") else [str(name)]), [_to_array(X)]
-    if isinstance(X, np.ndarray):
-        return None, [_to_array(X)] if X.ndim == 1 else [_to_array(column) for column in X.T]
-    rows = list(X)
-    if rows and all(isinstance(row, (list, tuple)) for row in rows):
-        width = len(rows[0])
-        for i, row in enumerate(rows):
-            if len(row) != width:
-                raise BadInputError(f"the row has {len(row)} cells where the first has {width}", row=i)
-        return None, [_object_array([row[j] for row in rows]) for j in range(width)]
-    return None, [_object_array(rows)]
-
-
-def _object_array(cells):
-    column = np.empty(len(cells), dtype=object)
-    for row, cell in enumerate(cells):  # numpy would try to look inside cells that are sequences
-        column[row] = cell
-    return column
-
-
-def _to_array(column):
-    if isinstance(column, np.ndarray):
-        return column if column.dtype.kind in "iufbO" else column.astype(object)
-    if str(getattr(column, "dtype", "")) == "category":
-        return np.asarray(column.astype(object), dtype=object)
-    array = column.to_numpy()
-    if array.dtype.kind in "iufb":
-        return array
-    if array.dtype == object:
-        if _is_nullable_number(column):
-            return column.to_numpy(dtype=np.float64, na_value=np.nan)
-        return array
-    return array.astype(object)
-
-
-def _is_nullable_number(column):
-    """Recognise pandas' Int64, Float64 and boolean columns, which hold pd.NA for an absent number."""
-    kind = getattr(getattr(column, "dtype", None), "kind", "O")
-    return kind in "iufb"
-
-
-def frame_presence(X):
-    """Read which cells of a table are there.
-
-    Parameters
-    ----------
-    X : DataFrame, Series, ndarray or list
-        A table of raw cells, tensor cells and numbers.
-
-    Returns
-    -------
-    ndarray of shape (n_rows, n_columns), dtype bool
-        False where a cell is missing.
-
-    Examples
-    --------
-    >>> from mmsk.columns import frame_presence
-    >>> frame_presence([["a.jpg", ""], [None, "b.wav"]])
-    array([[ True, False],
-           [False,  True]])
-    """
-    _, columns = frame_columns(X)
-    if not columns:
-        return np.ones((len(X), 0), dtype=bool)
-    return np.column_stack([presence_of(column) for column in columns])
-
-
 def is_tensor_column(column):
     """Tell whether a column holds array cells.
 
@@ -291,55 +185,3 @@ def is_tensor_column(column):
         return False
     first = next((cell for cell in column if not is_missing(cell)), None)
     return isinstance(first, (np.ndarray, LazyCell)) and first.ndim > 0
-
-
-def group_columns(names, columns, keys=()):
-    """Map the columns of a table to modalities.
-
-    A name such as ``image__photo``, as `ColumnTransformer` writes it, belongs to ``image``. Without a prefix a tensor
-    column is keyed by its own name and all plain numeric columns together are ``table``. Where columns have no
-    names, the groups (each tensor column, and the numeric columns together) take `keys` in order, then ``x<i>``.
-
-    Parameters
-    ----------
-    names : list of str or None
-        Column names, as :func:`frame_columns` gives them.
-    columns : list of ndarray of shape (n_rows,)
-        The columns.
-    keys : sequence of str, default=()
-        Modality names for columns without names.
-
-    Returns
-    -------
-    dict of str to list of int
-        Positions of the columns of each modality, in order of first appearance.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mmsk.columns import group_columns, make_column
-    >>> photo = make_column(np.zeros((2, 1, 4, 4), dtype="uint8"))
-    >>> group_columns(["image__photo", "age", "image__back", "weight"], [photo, np.ones(2), photo, np.ones(2)])
-    {'image': [0, 2], 'table': [1, 3]}
-    """
-    groups: dict[str, list[int]] = {}
-    if names is None:
-        remaining = iter(keys)
-        table_key = None
-        for i, column in enumerate(columns):
-            if is_tensor_column(column):
-                groups[next(remaining, f"x{i}")] = [i]
-            elif table_key is None:
-                table_key = next(remaining, TABLE)
-                groups[table_key] = [i]
-            else:
-                groups[table_key].append(i)
-        return groups
-    for i, (name, column) in enumerate(zip(names, columns, strict=True)):
-        prefix, separator, _ = name.partition("__")
-        if separator and prefix:
-            key = prefix
-        else:
-            key = name if is_tensor_column(column) else TABLE
-        groups.setdefault(key, []).append(i)
-    return groups

@@ -1,0 +1,23 @@
+"""Tensor columns: object columns whose cells are arrays, or None where a row lacks the modality.
+
+A cell may also be a `mmsk.lazy.LazyCell`, an array that is decoded when it is asked for.
+Everything that travels between the steps of a pipeline is one of these or an ordinary numeric column.
+"""
+
+from mmsk.columns._cells import is_missing, is_tensor_column, make_column, presence_of, stack_column
+from mmsk.columns._frames import frame_columns, frame_presence
+from mmsk.columns._modalities import TABLE, group_columns, group_raw_columns, is_number_column
+
+__all__ = [
+    "TABLE",
+    "frame_columns",
+    "frame_presence",
+    "group_columns",
+    "group_raw_columns",
+    "is_missing",
+    "is_number_column",
+    "is_tensor_column",
+    "make_column",
+    "presence_of",
+    "stack_column",
+]

@@ -1,0 +1,106 @@
+"""The columns of a table, whatever holds it."""
+
+import numpy as np
+
+from mmsk.columns._cells import presence_of
+from mmsk.exceptions import BadInputError
+
+
+def frame_columns(X):
+    """List the columns of a table as 1-D arrays, whatever holds them.
+
+    Parameters
+    ----------
+    X : DataFrame, Series, ndarray, list or sequence of rows
+        pandas and polars frames, arrays of one or two dimensions, or plain lists. A one-dimensional input is one
+        column.
+
+    Returns
+    -------
+    names : list of str or None
+        Column names, or None where `X` has none.
+    columns : list of ndarray of shape (n_rows,)
+        One array a column; numeric columns keep their dtype, everything else is object.
+
+    Examples
+    --------
+    >>> from mmsk.columns import frame_columns
+    >>> import pandas as pd
+    >>> names, columns = frame_columns(pd.DataFrame({"photo": ["a.jpg", None], "age": [3, 4]}))
+    >>> names, columns[1].tolist()
+    (['photo', 'age'], [3, 4])
+    """
+    if hasattr(X, "columns") and not callable(X.columns):
+        names = [str(name) for name in X.columns]
+        if hasattr(X, "iloc"):
+            columns = [_to_array(X.iloc[:, i]) for i in range(X.shape[1])]
+        else:
+            columns = [_to_array(X[name]) for name in X.columns]
+        return names, columns
+    if hasattr(X, "to_numpy") and getattr(X, "ndim", 1) == 1:  # a Series
+        name = getattr(X, "name", None)
+        return (None if name in (None, "") else [str(name)]), [_to_array(X)]
+    if isinstance(X, np.ndarray):
+        return None, [_to_array(X)] if X.ndim == 1 else [_to_array(column) for column in X.T]
+    rows = list(X)
+    if rows and all(isinstance(row, (list, tuple)) for row in rows):
+        width = len(rows[0])
+        for i, row in enumerate(rows):
+            if len(row) != width:
+                raise BadInputError(f"the row has {len(row)} cells where the first has {width}", row=i)
+        return None, [_object_array([row[j] for row in rows]) for j in range(width)]
+    return None, [_object_array(rows)]
+
+
+def _object_array(cells):
+    column = np.empty(len(cells), dtype=object)
+    for row, cell in enumerate(cells):  # numpy would try to look inside cells that are sequences
+        column[row] = cell
+    return column
+
+
+def _to_array(column):
+    if isinstance(column, np.ndarray):
+        return column if column.dtype.kind in "iufbO" else column.astype(object)
+    if str(getattr(column, "dtype", "")) == "category":
+        return np.asarray(column.astype(object), dtype=object)
+    array = column.to_numpy()
+    if array.dtype.kind in "iufb":
+        return array
+    if array.dtype == object:
+        if _is_nullable_number(column):
+            return column.to_numpy(dtype=np.float64, na_value=np.nan)
+        return array
+    return array.astype(object)
+
+
+def _is_nullable_number(column):
+    """Recognise pandas' Int64, Float64 and boolean columns, which hold pd.NA for an absent number."""
+    kind = getattr(getattr(column, "dtype", None), "kind", "O")
+    return kind in "iufb"
+
+
+def frame_presence(X):
+    """Read which cells of a table are there.
+
+    Parameters
+    ----------
+    X : DataFrame, Series, ndarray or list
+        A table of raw cells, tensor cells and numbers.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_columns), dtype bool
+        False where a cell is missing.
+
+    Examples
+    --------
+    >>> from mmsk.columns import frame_presence
+    >>> frame_presence([["a.jpg", ""], [None, "b.wav"]])
+    array([[ True, False],
+           [False,  True]])
+    """
+    _, columns = frame_columns(X)
+    if not columns:
+        return np.ones((len(X), 0), dtype=bool)
+    return np.column_stack([presence_of(column) for column in columns])
