@@ -27,10 +27,6 @@ class TensorProduct(nn.Module):
         super().__init__()
         self.output_dim = (dim + 1) ** len(dims)
         self.maps = nn.ModuleList(nn.Linear(n, dim) for n in dims)
-        for fit, n in zip(self.maps, dims, strict=True):
-            # Of unit variance for embeddings of unit variance, so that products of many are no smaller than of few.
-            nn.init.normal_(fit.weight, std=n**-0.5)
-            nn.init.zeros_(fit.bias)
 
     def forward(self, embeddings, presence):
         """Fuse; see :meth:`Concatenation.forward` for shapes."""
