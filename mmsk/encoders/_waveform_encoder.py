@@ -30,7 +30,7 @@ class WaveformEncoder(BaseEncoder):
     lr, weight_decay : float, default=3e-3, 1e-2
         Peak learning rate and decay of AdamW, when trained alone.
     callbacks : list, default=None
-        skorch callbacks, when trained alone.
+        Names or skorch callbacks, as `MultiModalClassifier` takes them, when trained alone.
     device : str, default="auto"
         A GPU where there is one, or any torch device.
     n_jobs : int, default=None

@@ -75,7 +75,12 @@ class MultiModalRegressor(RegressorMixin, BaseMultiModal):
     n_iter_no_change : int, default=10
         Patience of `early_stopping`, in epochs.
     callbacks : list, default=None
-        skorch callbacks, as `skorch.NeuralNet` takes them; copied before use.
+        What happens beside the training: skorch callbacks, which are copied before use, or names. ``"early_stopping"``
+        is the parameter `early_stopping`. ``"reduce_lr"`` halves the learning rate after half of `n_iter_no_change`
+        epochs without a better loss; like any of skorch's that set learning rates it takes the place of `schedule`.
+        ``"checkpoint"`` keeps the weights of the best epoch in a directory below ``checkpoints`` and ends with them.
+        ``"tensorboard"`` (extra ``mmsk[tensorboard]``) writes the history below ``runs``. ``"progress"`` shows a bar.
+        The loss that counts is ``valid_loss``, or ``train_loss`` where no rows are held out.
     warm_start : bool, default=False
         Whether another fit goes on from the weights there are.
     device : str, default="auto"

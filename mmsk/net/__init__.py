@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "_augmenter": ["Augmenter"],
         "_batches": ["Batches", "RowSubset", "Rows"],
+        "_callbacks": ["changes_rates", "make_callbacks"],
         "_device": ["cpu_threads", "resolve_device", "resolve_precision"],
         "_estimator": ["NeuralEstimator"],
         "_cells": ["Cells", "collect"],

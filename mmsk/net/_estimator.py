@@ -53,7 +53,12 @@ class NeuralEstimator(BaseEstimator):
     }
 
     def _settings(self):
-        return {name: getattr(self, name, default) for name, default in self._default_settings.items()}
+        settings = {name: getattr(self, name, default) for name, default in self._default_settings.items()}
+        callbacks = settings["callbacks"] or ()
+        settings["early_stopping"] |= "early_stopping" in callbacks
+        if any(map(net.changes_rates, callbacks)):
+            settings["schedule"] = "constant"
+        return settings
 
     # ------------------------------------------------------------------------------------------------ subclasses
     def _group(self, names, columns):

@@ -243,6 +243,8 @@ class FusedNet(NeuralNet):
                 self.notify("on_batch_end", batch=batch, training=training, **step)
         if training and self._average is not None:
             self._average.lend()  # to validation, callbacks that keep weights, and whoever predicts
+        if training and not self._announce_batches:
+            self.history.new_batch()  # skorch's Checkpoint looks at the last one
         losses = torch.stack(losses)
         weights = torch.stack(weights) if torch.is_tensor(weights[0]) else losses.new_tensor(weights)
         mean = float((losses * weights).sum() / weights.sum())

@@ -1,18 +1,16 @@
 """From described modalities and their cells to a trained net."""
 
-from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from skorch.callbacks import EarlyStopping
 from skorch.helper import predefined_split
 from torch import nn
 
 from mmsk.exceptions import BadInputError
 from mmsk.net._augmenter import Augmenter
 from mmsk.net._batches import Batches, Rows, RowSubset
-from mmsk.net._progress import EpochBar
+from mmsk.net._callbacks import make_callbacks
 from mmsk.net._random import RandomFrom, give_generator, make_generators
 from mmsk.net._skorch import FusedNet
 from mmsk.nn import FusedNetwork
@@ -178,12 +176,6 @@ def build_net(network, plan, settings, device):
     if settings["compile"]:
         for encoder in network.encoders:
             encoder.compile()
-    callbacks = deepcopy(list(settings["callbacks"] or []))
-    if settings["early_stopping"]:
-        stop = EarlyStopping(patience=settings["n_iter_no_change"], load_best=True, threshold=0.0, sink=_silent)
-        callbacks.append(("early_stopping", stop))
-    if settings["verbose"]:
-        callbacks.append(("epoch_bar", EpochBar(settings["step"])))
     return FusedNet(
         network,
         nn.CrossEntropyLoss(reduction="none") if plan.task == "classification" else _SquaredError(),
@@ -202,7 +194,7 @@ def build_net(network, plan, settings, device):
         iterator_train=Batches,
         iterator_valid=Batches,
         train_split=None,
-        callbacks=callbacks,
+        callbacks=make_callbacks(settings),
         verbose=0,
         device=str(device),
     ).initialize()
@@ -329,7 +321,3 @@ def weights_from_numpy(network, weights):
     state = {name: torch.from_numpy(np.array(value)) for name, value in weights.items()}
     network.load_state_dict(state, assign=True)
     network.to(memory_format=torch.channels_last)
-
-
-def _silent(text):
-    """Take EarlyStopping's messages; the progress bar already shows when training ends."""

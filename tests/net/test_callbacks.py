@@ -1,0 +1,161 @@
+import json
+import pickle
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+from skorch.callbacks import Callback, Checkpoint, LRScheduler
+from skorch.callbacks import EarlyStopping as SkorchStopping
+from torch.optim.lr_scheduler import ExponentialLR
+
+from mmsk import BadInputError, MultiModalClassifier, MultiModalRegressor, TabularEncoder
+
+
+@pytest.fixture(autouse=True)
+def own_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def rows(n_rows=80):
+    """Labels that no column tells, so that what is learned soon stops to help."""
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(n_rows, 3)), rng.permutation(n_rows) % 2
+
+
+def model(*callbacks, **options):
+    options = {"max_epochs": 12, "batch_size": 16, "lr": 1e-2, "random_state": 0, **options}
+    return MultiModalClassifier(callbacks=list(callbacks), **options)
+
+
+class Counter(Callback):
+    def __init__(self):
+        self.n_epochs = 0
+
+    def on_epoch_end(self, net, **kwargs):
+        self.n_epochs += 1
+
+
+def test_early_stopping_by_name_is_the_parameter():
+    X, y = rows()
+    by_name = model("early_stopping", max_epochs=60, n_iter_no_change=3).fit(X, y)
+    by_parameter = model(max_epochs=60, n_iter_no_change=3, early_stopping=True).fit(X, y)
+    assert by_name.n_iter_ == by_parameter.n_iter_ < 60
+    np.testing.assert_array_equal(by_name.predict_proba(X), by_parameter.predict_proba(X))
+    both = model("early_stopping", max_epochs=60, n_iter_no_change=3, early_stopping=True).fit(X, y)
+    assert [name for name, _ in both.net_.callbacks_].count("early_stopping") == 1
+
+
+def test_reduce_lr_halves_the_rate_and_takes_the_place_of_the_schedule():
+    X, y = rows()
+    fitted = model("reduce_lr", max_epochs=30, n_iter_no_change=4, validation_fraction=0.3).fit(X, y)
+    rates = fitted.history_[:, "event_lr"]
+    assert fitted.net_.schedule == "constant"
+    assert rates[0] == 1e-2
+    assert {round(1e-2 / rate, 6) for rate in rates} >= {1.0, 2.0, 4.0}
+    losses = fitted.history_[:, "valid_loss"]
+    first = next(epoch for epoch, rate in enumerate(rates) if rate < 1e-2)
+    assert min(losses[first - 3 : first]) >= 0.999 * min(losses[: first - 3])  # three worse than the best before
+
+
+def test_without_rows_held_out_the_training_loss_counts():
+    X, y = rows()
+    fitted = model("reduce_lr", "checkpoint").fit(X, y)
+    callbacks = dict(fitted.net_.callbacks_)
+    assert callbacks["reduce_lr"].monitor == "train_loss"
+    assert callbacks["checkpoint"].monitor == "train_loss_best"
+
+
+def test_checkpoint_keeps_the_best_weights_and_ends_with_them(tmp_path):
+    X, y = rows()
+    fitted = model("checkpoint", validation_fraction=0.3).fit(X, y)
+    (directory,) = (tmp_path / "checkpoints").iterdir()
+    losses = fitted.history_[:, "valid_loss"]
+    best = int(np.argmin(losses)) + 1
+    assert best < 12
+    kept = load_file(directory / "weights.safetensors")
+    for name, value in fitted.net_.module_.state_dict().items():
+        np.testing.assert_array_equal(kept[name], value.numpy())
+    shorter = model(schedule="constant", validation_fraction=0.3, max_epochs=best).fit(X, y)
+    constant = model("checkpoint", schedule="constant", validation_fraction=0.3)
+    losses = constant.fit(X, y).history_[:, "valid_loss"]
+    shorter.set_params(max_epochs=int(np.argmin(losses)) + 1).fit(X, y)
+    np.testing.assert_array_equal(constant.predict_proba(X), shorter.predict_proba(X))
+    assert len(json.loads((directory / "history.json").read_text())) == best
+    assert len(list((tmp_path / "checkpoints").iterdir())) == 2  # one a fit
+
+
+def test_tensorboard_writes_the_history(tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    X, y = rows()
+    fitted = model("tensorboard", validation_fraction=0.2, max_epochs=3).fit(X, y)
+    (directory,) = (tmp_path / "runs").iterdir()
+    events = EventAccumulator(str(directory)).Reload()
+    written = [event.value for event in events.Scalars("Loss/train_loss")]
+    np.testing.assert_allclose(written, fitted.history_[:, "train_loss"], rtol=1e-6)
+    assert not fitted.net_._announce_batches
+
+
+def test_opening_a_model_leaves_no_files(tmp_path):
+    X, y = rows()
+    fitted = model("checkpoint", "tensorboard", "early_stopping", "reduce_lr", "progress", max_epochs=2).fit(X, y)
+    n_files = len(list(tmp_path.rglob("*")))
+    again = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(again.predict_proba(X), fitted.predict_proba(X))
+    assert len(list(tmp_path.rglob("*"))) == n_files
+    assert again.callbacks == fitted.callbacks
+
+
+def test_tensorboard_that_is_not_installed(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "torch.utils.tensorboard", None)
+    with pytest.raises(BadInputError, match=r"not installed.*mmsk\[tensorboard\]"):
+        model("tensorboard").fit(*rows())
+
+
+def test_progress_by_name(capsys):
+    model("progress", max_epochs=2).fit(*rows())
+    assert "MultiModalClassifier" in capsys.readouterr().err
+    model(max_epochs=2).fit(*rows())
+    assert capsys.readouterr().err == ""
+
+
+def test_checkpoints_of_skorch(tmp_path):
+    X, y = rows()
+    checkpoint = Checkpoint(
+        monitor="train_loss_best", dirname=str(tmp_path / "mine"), f_params="epoch{last_epoch[epoch]}.pt"
+    )
+    model(checkpoint, max_epochs=2).fit(X, y)
+    assert (tmp_path / "mine" / "epoch1.pt").exists()
+
+
+def test_names_and_objects_mixed():
+    X, y = rows()
+    counter = Counter()
+    stopping = SkorchStopping(monitor="train_loss", patience=2, threshold=10.0, sink=lambda text: None)
+    fitted = model("checkpoint", counter, ("stop", stopping)).fit(X, y)
+    assert fitted.n_iter_ < 12
+    assert counter.n_epochs == 0  # a copy counted
+    (count,) = (callback.n_epochs for _, callback in fitted.net_.callbacks_ if isinstance(callback, Counter))
+    assert count == fitted.n_iter_
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_schedulers_of_skorch_take_the_place_of_the_schedule(named):
+    scheduler = LRScheduler(ExponentialLR, gamma=0.5)
+    fitted = model(("rate", scheduler) if named else scheduler, max_epochs=3).fit(*rows())
+    assert fitted.history_[:, "event_lr"] == pytest.approx([1e-2, 5e-3, 2.5e-3])
+
+
+def test_other_estimators_take_names_too():
+    X, y = rows()
+    encoder = TabularEncoder(callbacks=["early_stopping"], max_epochs=80, lr=1e-2, random_state=0).fit(X, y)
+    assert "valid_loss" in encoder.history_[-1]
+    assert encoder.n_iter_ < 80
+    regressor = MultiModalRegressor(callbacks=["early_stopping"], max_epochs=200, lr=1e-2, random_state=0)
+    assert regressor.fit(X, X[:, 0]).n_iter_ <= 200
+
+
+def test_unknown_names():
+    with pytest.raises(BadInputError, match="callbacks names 'early_stoping'. Known are 'early_stopping'"):
+        model("early_stoping").fit(*rows())
