@@ -21,13 +21,15 @@ from sklearn.base import clone
 from benchmarks.timing import table
 from benchmarks.trimodal import make_model, row, score_by_missing
 from benchmarks.trimodal_rows import COLUMNS, DATA, trimodal_rows
-from mmsk import AttentionFusion, BottleneckFusion, CrossAttentionFusion, LateFusion
+from mmsk import AttentionFusion, BottleneckFusion, CrossAttentionFusion, LateFusion, TensorFusion
 from mmsk.datasets import make_trimodal
 
 PLAIN = "concat"
 NAMES = "concat early sum mean max gated film embrace tensor low_rank attention cross_attention bottleneck late".split()
 SETTINGS = {
     **{name: {"fusion": name} for name in NAMES},
+    "tensor, dim 7": {"fusion": TensorFusion(dim=7)},
+    "attention, 2 layers of 128": {"fusion": AttentionFusion(dim=128, n_layers=2)},
     "attention over tokens": {"fusion": AttentionFusion("tokens")},
     "cross_attention over tokens": {"fusion": CrossAttentionFusion("tokens")},
     "bottleneck over tokens": {"fusion": BottleneckFusion("tokens")},
