@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from mmsk.exceptions import BadInputError
 from mmsk.fusions._attention_fusion import AttentionFusion
 from mmsk.fusions._bottleneck_fusion import BottleneckFusion
 from mmsk.fusions._concat_fusion import ConcatFusion
@@ -45,5 +46,14 @@ def resolve_fusion(fusion):
     -------
     fusion
         The object, or that of the name with default parameters.
+
+    Raises
+    ------
+    BadInputError
+        If it is a class.
     """
+    if isinstance(fusion, type):
+        raise BadInputError(
+            f"fusion={fusion.__name__} is a class", step="fusion", fix=f"Give an instance: {fusion.__name__}()."
+        )
     return NAMED[fusion]() if isinstance(fusion, str) else fusion

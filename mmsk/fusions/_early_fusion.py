@@ -27,8 +27,8 @@ class EarlyFusion(BaseFusion):
     two ways. Spectrograms, MFCC and sensor series: the frames of each are brought to the largest number of frames by
     linear interpolation, since all cells of a row cover the same time, and the channels of all are put on top of each
     other, with one more a modality that tells where it is present. Everything else: all numbers of all cells make one
-    vector; sentences take part as the share of each character in them. An absent input is the mean of training, zero
-    after standardisation, and is flagged.
+    vector, which large photos make a long one; sentences take part as the share of each character in them. An absent
+    input is the mean of training, zero after standardisation, and is flagged.
 
     Examples
     --------
@@ -48,16 +48,6 @@ class EarlyFusion(BaseFusion):
 
     def __init__(self, encoder=None):
         self.encoder = encoder
-
-    def reader(self):
-        """Make what stands in for the encoder of a modality.
-
-        Returns
-        -------
-        InputEncoder
-            Builds modules that standardise cells and pass them on.
-        """
-        return InputEncoder()
 
     def build(self, dims):
         """Build the torch module.

@@ -12,6 +12,7 @@ from mmsk.columns import group_columns
 from mmsk.encoders._defaults import default_encoder
 from mmsk.exceptions import BadInputError, MissingModalityWarning
 from mmsk.fusions._by_name import NAMED, resolve_fusion
+from mmsk.fusions._early_fusion import InputEncoder
 from mmsk.net import NeuralEstimator
 from mmsk.net._constraints import PROBABILITY, SIZE, SIZES, TRAINING_CONSTRAINTS, one_of
 
@@ -205,9 +206,8 @@ class BaseMultiModal(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEs
         return groups
 
     def _encoder_for(self, modality):
-        fusion = resolve_fusion(self.fusion)
-        if getattr(fusion, "takes", None) == "inputs":
-            return fusion.reader()
+        if getattr(resolve_fusion(self.fusion), "takes", None) == "inputs":
+            return InputEncoder()
         named = dict(self._named_encoders())
         return named[modality.key] if modality.key in named else default_encoder(modality)
 

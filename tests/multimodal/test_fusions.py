@@ -4,7 +4,6 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
@@ -147,6 +146,7 @@ def test_a_fusion_of_the_users_own():
         (LateFusion(weights=[1, 2]), "weights are not 4 positive numbers"),
         (LateFusion(weights=[1, 2, 0, 1]), "weights are not 4 positive numbers"),
         (LateFusion("product"), "'average' parameter of LateFusion"),
+        (TensorFusion, r"fusion=TensorFusion is a class. Give an instance: TensorFusion\(\)"),
         ("glue", "'fusion' parameter of MultiModalClassifier"),
         (EarlyFusion("mlp"), "'encoder' parameter of EarlyFusion"),
     ],
