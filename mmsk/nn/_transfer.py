@@ -109,6 +109,8 @@ class TransferNetwork(nn.Module):
         if freeze_batchnorm:
             self._still = tuple(part for stage in stages[:first] for part in stage) if n_learning else (self.trunk,)
             self.is_frozen = n_learning == 0
+            if self.is_frozen:
+                self.draws_globally = False  # what is off draws nothing
             self.train(self.training)
         return self
 

@@ -287,6 +287,17 @@ def test_partial_fit_and_warm_start_keep_features_once_a_call():
     assert not model.net_.module_.encoders[0].takes_features
 
 
+@pytest.mark.gpu
+def test_features_are_kept_on_a_gpu_too():
+    X, y = make_rows(40)
+    encoder = ImageEncoder(SMALL, output_dim=6, trainable="head")
+    model = MultiModalClassifier([("image", encoder)], device="cuda", precision="float32", **FEW).fit(X, y)
+    trunk = model.net_.module_.encoders[0].trunk
+    assert next(trunk.parameters()).is_cuda
+    assert not trunk.features[0][1].running_mean.any()
+    assert np.isfinite(model.predict_proba(X)).all()
+
+
 # --- learning rates
 def test_the_backbone_learns_at_its_own_rate():
     X, y = make_rows(40)
