@@ -10,6 +10,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from mmsk.exceptions import BadInputError
 from mmsk.net._progress import EpochBar
+from mmsk.nn import write_weights
 
 
 def make_callbacks(settings):
@@ -78,6 +79,15 @@ class BestWeights(Checkpoint):
         self.dirname = str(Path("checkpoints") / f"{datetime.now():%Y%m%d-%H%M%S}-{uuid4().hex[:8]}")
         Path(self.dirname).mkdir(parents=True)
         super().on_train_begin(net, X, y, **kwargs)
+
+    def _save_params(self, f, net, f_name, log_name):
+        if f_name != "f_params":
+            super()._save_params(f, net, f_name, log_name)
+            return
+        # skorch's keeps errors to itself, and safetensors refuses weights that do not lie in order.
+        state = net.module_.state_dict()
+        arrays = {name: value.detach().cpu().contiguous().numpy() for name, value in state.items()}
+        write_weights(arrays, f, "checkpoint")
 
 
 class ReduceRate(LRScheduler):

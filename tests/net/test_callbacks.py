@@ -1,5 +1,6 @@
 import json
 import pickle
+import shutil
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from skorch.callbacks import Callback, Checkpoint, LRScheduler
 from skorch.callbacks import EarlyStopping as SkorchStopping
 from torch.optim.lr_scheduler import ExponentialLR
 
-from mmsk import BadInputError, MultiModalClassifier, MultiModalRegressor, TabularEncoder
+from mmsk import BadInputError, ImageEncoder, MultiModalClassifier, MultiModalRegressor, TabularEncoder
 
 
 @pytest.fixture(autouse=True)
@@ -82,6 +83,22 @@ def test_checkpoint_keeps_the_best_weights_and_ends_with_them(tmp_path):
     np.testing.assert_array_equal(constant.predict_proba(X), shorter.predict_proba(X))
     assert len(json.loads((directory / "history.json").read_text())) == best
     assert len(list((tmp_path / "checkpoints").iterdir())) == 2  # one a fit
+
+
+def test_checkpoints_of_networks_that_lie_in_memory_otherwise(tmp_path):
+    photos = np.random.default_rng(0).integers(0, 256, (20, 3, 8, 8)).astype(np.uint8)
+    fitted = ImageEncoder(widths=(4, 8), max_epochs=2, callbacks=["checkpoint"]).fit(photos, [0, 1] * 10)
+    (file,) = (tmp_path / "checkpoints").rglob("weights.safetensors")
+    assert set(load_file(file)) == set(fitted.net_.module_.state_dict())
+
+
+def test_a_checkpoint_that_cannot_be_written(tmp_path, monkeypatch):
+    def vanish(self, net, **kwargs):
+        shutil.rmtree(tmp_path / "checkpoints")
+
+    monkeypatch.setattr(Counter, "on_epoch_end", vanish)
+    with pytest.raises(BadInputError, match="checkpoint: the weights cannot be written"):
+        model(Counter(), "checkpoint").fit(*rows())
 
 
 def test_tensorboard_writes_the_history(tmp_path):
