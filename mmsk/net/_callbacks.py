@@ -81,7 +81,7 @@ class BestWeights(Checkpoint):
         super().on_train_begin(net, X, y, **kwargs)
 
     def _save_params(self, f, net, f_name, log_name):
-        if f_name != "f_params":
+        if f_name == "f_history":
             super()._save_params(f, net, f_name, log_name)
             return
         # skorch's keeps errors to itself, and safetensors refuses weights that do not lie in order.
