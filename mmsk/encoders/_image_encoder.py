@@ -177,7 +177,7 @@ class ImageEncoder(BaseEncoder):
                 fix="Name a backbone of torchvision or timm, or the file of an encoder that you trained.",
             )
         else:
-            self._load_state(module, nn.default_state(self.backbone))
+            self._load_state(module, nn.default_state(self.backbone, module.shape))
 
     def _load_state(self, module, state):
         if self.backbone == "small" or any(name.startswith("trunk.") for name in state):  # what save_weights wrote

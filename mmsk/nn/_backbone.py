@@ -33,17 +33,20 @@ class Backbone(TransferNetwork):
         Dropout before the embedding.
     dropped : tuple of str
         How the names of weights start that files hold and the trunk does not.
+    shape : tuple of int
+        Shape of a photo, (channels, height, width).
     """
 
     draws_globally = True
 
-    def __init__(self, trunk, standardize, n_features, output_dim, dropout, dropped):
+    def __init__(self, trunk, standardize, n_features, output_dim, dropout, dropped, shape):
         super().__init__()
         self.standardize = standardize
         self.trunk = trunk
         self.projection = Dropout(dropout) if output_dim is None else Projection(n_features, output_dim, dropout)
         self.output_dim = n_features if output_dim is None else output_dim
         self.dropped = dropped
+        self.shape = tuple(shape)
 
     def features(self, x):
         """Compute what the network gives before its last layer; see `TransferNetwork.features`."""
@@ -110,7 +113,7 @@ def make_backbone(name, shape, output_dim, dropout, pretrained=False):
     trunk, dropped, mean, std = _from_torchvision(name, shape) if _in_torchvision(name) else _from_timm(name, shape)
     standardize = _known_scale(mean, std) if pretrained else Standardize(shape[0])
     n_features = _measure(name, trunk, shape)
-    return Backbone(trunk, standardize, n_features, output_dim, dropout, dropped)
+    return Backbone(trunk, standardize, n_features, output_dim, dropout, dropped, shape)
 
 
 def _in_torchvision(name):
@@ -160,15 +163,16 @@ def _from_timm(name, shape):
             step=_STEP,
             fix="See torchvision.models.list_models(torchvision.models) and timm.list_models().",
         )
-    arguments = {}
-    if timm.get_pretrained_cfg(name).fixed_input_size:
-        arguments["img_size"] = tuple(shape[1:])
-    trunk = timm.create_model(name, pretrained=False, **arguments)
+    trunk = timm.create_model(name, pretrained=False, **_timm_size(timm, name, shape))
     config = trunk.pretrained_cfg
     heads = config["classifier"]
     trunk.reset_classifier(0)
     heads = (heads,) if isinstance(heads, str) else tuple(heads)
     return trunk, tuple(head + "." for head in heads), config["mean"], config["std"]
+
+
+def _timm_size(timm, name, shape):
+    return {"img_size": tuple(shape[1:])} if timm.get_pretrained_cfg(name).fixed_input_size else {}
 
 
 def import_timm(name):
@@ -219,13 +223,15 @@ def _measure(name, trunk, shape):
     return n_features
 
 
-def default_state(name):
+def default_state(name, shape):
     """Get the best weights that torchvision or timm offer for a network, from their cache or by download.
 
     Parameters
     ----------
     name : str
         The network.
+    shape : tuple of int
+        Shape of a photo, (channels, height, width).
 
     Returns
     -------
@@ -245,7 +251,7 @@ def default_state(name):
     else:
         timm = import_timm(name)
         known = _TIMM_NAMES.get(name, name)
-        load = lambda: timm.create_model(known, pretrained=True).state_dict()  # noqa: E731
+        load = lambda: timm.create_model(known, pretrained=True, **_timm_size(timm, known, shape)).state_dict()  # noqa: E731
         config = timm.get_pretrained_cfg(known)
         place = config.url or f"https://huggingface.co/{config.hf_hub_id}"
     try:

@@ -54,6 +54,28 @@ def test_features_are_those_of_the_whole_network():
         torch.testing.assert_close(backbone(grey), backbone(grey.expand(-1, 3, -1, -1)), atol=1e-4, rtol=1e-4)
 
 
+def test_inception_keeps_the_scale_it_was_trained_on():
+    whole = models.googlenet(init_weights=False, aux_logits=True, transform_input=True).eval()
+    backbone = build("googlenet", pretrained=True).eval()
+    nn.load_state(backbone.trunk, backbone.fit_state(whole.state_dict()), "the network", "test")
+    photos = torch.randint(0, 256, (2, 3, 64, 64), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    with torch.no_grad():
+        expected = whole((photos / 255 - mean[:, None, None]) / std[:, None, None])
+        torch.testing.assert_close(whole.fc(backbone(photos)), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_weights_of_timm():
+    timm = pytest.importorskip("timm")
+    whole = timm.create_model("mobilenetv3_small_050").eval()
+    backbone = build("mobilenetv3_small_050", pretrained=True).eval()
+    nn.load_state(backbone.trunk, backbone.fit_state(whole.state_dict()), "the network", "test")
+    photos = torch.randint(0, 256, (2, 3, 64, 64), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    with torch.no_grad():
+        scaled = backbone.standardize(photos)
+        torch.testing.assert_close(whole.classifier(backbone(photos)), whole(scaled), atol=1e-4, rtol=1e-4)
+
+
 def test_positions_of_a_vision_transformer_fit_other_sizes():
     state = models.vit_b_16(image_size=32).state_dict()
     backbone = build("vit_b_16", 48, pretrained=True)
