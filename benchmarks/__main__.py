@@ -18,6 +18,7 @@ QUESTIONS = {
     "kfold": "Cross-validation over raw files against decoding in every epoch",
     "augmentation": "Augmentation against other libraries",
     "augmented_epoch": "An epoch with augmentation and without",
+    "transfer": "A frozen backbone computed once, and sounds as pictures",
     "cost": "Cost by rows, by missing cells, and memory",
     "overhead": "Import, clone, pickle, predict",
     "gpu_three_modalities": "The three-modality network of the classic recipe",
