@@ -61,6 +61,11 @@ class EarlyFusion(BaseFusion):
         -------
         torch.nn.Module
             Joins inputs and encodes them.
+
+        Raises
+        ------
+        BadInputError
+            If the encoder is to start from weights of a file.
         """
         self._validate_params()
         shapes = [tuple(shape) for shape in dims]
@@ -68,6 +73,12 @@ class EarlyFusion(BaseFusion):
         encoder = self.encoder
         if encoder is None:
             encoder = SpectrogramEncoder() if on_frames else TabularEncoder()
+        if getattr(encoder, "weights", None) is not None:
+            raise BadInputError(
+                f"the encoder of early fusion has weights={encoder.weights!r}, which are those of single inputs",
+                step=type(self).__name__,
+                fix="Leave weights out, or choose a fusion of embeddings.",
+            )
         n_frames = None
         if on_frames and "table" not in getattr(encoder, "_kinds", ()):
             n_frames = max(shape[1] for shape in shapes)

@@ -228,3 +228,10 @@ def test_early_fusion_takes_every_kind_of_cell_but_videos():
     X["film"] = make_column(rng.integers(0, 9, (24, 2, 3, 8, 8)).astype("uint8"))
     with pytest.raises(BadInputError, match="holds videos, which early fusion does not join"):
         model.fit(X, y)
+
+
+def test_early_fusion_takes_no_weights_of_single_inputs():
+    X, y = make_rows(12)
+    early = EarlyFusion(TabularEncoder(weights="numbers.safetensors"))
+    with pytest.raises(BadInputError, match="early fusion has weights='numbers.safetensors'"):
+        MultiModalClassifier(fusion=early).fit(X, y)
