@@ -64,7 +64,9 @@ def table(title, header, rows, note=""):
 
 
 def _show(cell):
-    return f"{cell:.3g}" if isinstance(cell, float) else str(cell)
+    if not isinstance(cell, float):
+        return str(cell)
+    return f"{cell:.3g}" if abs(cell) < 100 else f"{cell:.0f}"
 
 
 def machine():
