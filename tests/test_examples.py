@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 ROOT = Path(__file__).parents[1]
@@ -14,6 +15,7 @@ SMALL = {
     "plot_cross_validation.py": ["--rows", "48", "--epochs", "4", "--n-jobs", "1"],
     "plot_custom_encoder.py": ["--rows", "60", "--epochs", "6"],
     "plot_augmentation.py": [],
+    "plot_fusions.py": ["--rows", "72", "--epochs", "1", "--n-jobs", "1", "--fusions", "early", "concat", "late"],
 }
 
 
@@ -83,6 +85,33 @@ def test_augmentation(tmp_path):
     names = sorted(path.name for path in (tmp_path / "out").glob("*.png"))
     assert len(names) >= 2
     check_pictures(tmp_path / "out", names)
+
+
+def check_fusions(printed, folder):
+    check_pictures(folder, ["fusions.png"])
+    names = ["LateFusionClassifier, linear", "LateFusionClassifier, networks", "concat", "early", "late"]
+    lines = re.findall(r"^(\S.*?) +([01]\.\d{3}) \+- 0\.\d{3}((?: +[01]\.\d{3}){3}) +([+-][01]\.\d{3})", printed, re.M)
+    assert sorted(line[0] for line in lines) == [*names, "one table, linear"]
+    means = {name: float(mean) for name, mean, _, _ in lines}
+    assert list(means.values()) == sorted(means.values(), reverse=True)
+    for name, mean, parts, ahead in lines:
+        assert min(map(float, parts.split())) <= float(mean) <= max(map(float, parts.split())), name
+        assert abs(float(ahead) - (means[name] - means["concat"])) < 2e-3, name
+    counts = [int(n) for n in re.findall(r"(\d+) lack [012]", printed)]
+    assert f"{sum(counts)} rows of" in printed
+
+
+def test_fusions(tmp_path):
+    printed = run([ROOT / "examples" / "plot_fusions.py", tmp_path, *SMALL["plot_fusions.py"]], tmp_path)
+    check_fusions(printed, tmp_path)
+
+
+def test_fusions_of_real_rows(tmp_path):
+    data = ROOT.parent / "shared" / "data"
+    if not (data / "trimodal").exists():
+        pytest.skip("no real rows here")
+    options = [*SMALL["plot_fusions.py"], "--data", data]
+    check_fusions(run([ROOT / "examples" / "plot_fusions.py", tmp_path, *options], tmp_path), tmp_path)
 
 
 def test_custom_encoder(tmp_path):
