@@ -15,6 +15,7 @@ SMALL = {
     "plot_cross_validation.py": ["--rows", "48", "--epochs", "4", "--n-jobs", "1"],
     "plot_custom_encoder.py": ["--rows", "60", "--epochs", "6"],
     "plot_augmentation.py": [],
+    "plot_audio_tagging.py": ["--rows", "60", "--epochs", "1", "--members", "2", "--n-jobs", "1"],
     "plot_fusions.py": ["--rows", "72", "--epochs", "1", "--n-jobs", "1", "--fusions", "early", "concat", "late"],
 }
 
@@ -119,6 +120,36 @@ def test_custom_encoder(tmp_path):
     check_pictures(tmp_path, ["embedding.png"])
     assert len(scores_of(printed)) == 4
     assert re.findall(r"^ *(\d+) filters: [01]\.\d{3} in 3 folds$", printed, flags=re.MULTILINE) == ["2", "32"]
+
+
+def check_tagging(printed, folder):
+    check_pictures(folder, ["tagged_clips.png", "tagging_scores.png"])
+    found = re.findall(r"^(\S.*?) +([01]\.\d{3}) \+- 0\.\d{3} +([01]\.\d{3}) \+- 0\.\d{3}$", printed, re.MULTILINE)
+    kinds = [f"{kind}, {n}" for kind in ("wave", "mfcc") for n in ("one network", "2 networks")]
+    assert [name for name, _, _ in found] == ["random forest on MFCC", *kinds, "wave and mfcc"]
+    precision = {name: float(score) for name, score, _ in found}
+    for name, _, accuracy in found:
+        assert float(accuracy) <= precision[name] <= 1.0, "a first place counts 1, later ones add to it"
+    assert precision["random forest on MFCC"] > 0.3, "ten tags: chance is 0.18"
+    gain = float(re.search(r"together: ([+-]\d\.\d{3}) MAP@3", printed)[1])
+    better = max(precision["wave, 2 networks"], precision["mfcc, 2 networks"])
+    assert abs(gain - (precision["wave and mfcc"] - better)) < 2e-3
+
+
+def test_audio_tagging(tmp_path):
+    printed = run([ROOT / "examples" / "plot_audio_tagging.py", tmp_path, *SMALL["plot_audio_tagging.py"]], tmp_path)
+    assert "60 clips with 10 tags, 3 folds" in printed
+    check_tagging(printed, tmp_path)
+
+
+def test_audio_tagging_of_real_sounds(tmp_path):
+    data = ROOT.parent / "shared" / "data"
+    if not (data / "fsdd").exists():
+        pytest.skip("no real sounds here")
+    options = [*SMALL["plot_audio_tagging.py"], "--rows", "100", "--data", data, "--set", "fsdd"]
+    printed = run([ROOT / "examples" / "plot_audio_tagging.py", tmp_path, *options], tmp_path)
+    assert "100 clips with 10 tags, 4 folds" in printed
+    check_tagging(printed, tmp_path)
 
 
 def readme_blocks():
