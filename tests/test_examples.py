@@ -17,6 +17,8 @@ SMALL = {
     "plot_augmentation.py": [],
     "plot_audio_tagging.py": ["--rows", "60", "--epochs", "1", "--members", "2", "--n-jobs", "1"],
     "plot_fusions.py": ["--rows", "72", "--epochs", "1", "--n-jobs", "1", "--fusions", "early", "concat", "late"],
+    "plot_missing_modalities.py": ["--rows", "84", "--epochs", "1", "--n-jobs", "1"],
+    "plot_imbalance.py": ["--rows", "132", "--epochs", "2", "--n-jobs", "1"],
 }
 
 
@@ -113,6 +115,39 @@ def test_fusions_of_real_rows(tmp_path):
         pytest.skip("no real rows here")
     options = [*SMALL["plot_fusions.py"], "--data", data]
     check_fusions(run([ROOT / "examples" / "plot_fusions.py", tmp_path, *options], tmp_path), tmp_path)
+
+
+def test_missing_modalities(tmp_path):
+    options = SMALL["plot_missing_modalities.py"]
+    printed = run([ROOT / "examples" / "plot_missing_modalities.py", tmp_path, *options], tmp_path)
+    check_pictures(tmp_path, ["missing_confusion.png", "missing_loss.png"])
+    for name in ("fused network", "classical"):
+        assert re.search(rf"^{name} +[01]\.\d{{3}} \+- 0\.\d{{3}}( +[01]\.\d{{3}}){{3}}$", printed, re.MULTILINE), name
+    assert re.search(r"accuracy +[01]\.\d{3} +84$", printed, re.MULTILINE)
+    assert "Epochs trained in each fold: 1 1 1" in printed
+
+
+def check_imbalance(printed, folder):
+    check_pictures(folder, ["imbalance.png"])
+    scores = r" +((?:[01]\.\d{3} \+- 0\.\d{3} *){3})$"
+    lines = re.findall(rf"^(random forest|fused network), (.+?){scores}", printed, re.MULTILINE)
+    samplings = ["as they are", "repeated", "SMOTE"]
+    inside, before = lines[:6], lines[6:]
+    assert [line[:2] for line in inside] == [(m, s) for m in ("random forest", "fused network") for s in samplings]
+    assert [line[:2] for line in before] == [(m, s) for m in ("random forest", "fused network") for s in samplings[1:]]
+    areas = [{line[:2]: float(line[2].split()[0]) for line in part} for part in (inside, before)]
+    flattery = re.findall(r"^(random forest|fused network), (\S+) +([+-]\d\.\d{3})$", printed, re.MULTILINE)
+    assert len(flattery) == 4
+    for model, sampling, more in flattery:
+        assert abs(areas[1][model, sampling] - areas[0][model, sampling] - float(more)) < 2e-3
+    forest = "random forest", "repeated"
+    assert areas[1][forest] > 0.97 > areas[0][forest], "copies on both sides of the split give a forest away"
+
+
+def test_imbalance(tmp_path):
+    printed = run([ROOT / "examples" / "plot_imbalance.py", tmp_path, *SMALL["plot_imbalance.py"]], tmp_path)
+    assert "132 rows, 12 of them ill" in printed
+    check_imbalance(printed, tmp_path)
 
 
 def test_custom_encoder(tmp_path):
