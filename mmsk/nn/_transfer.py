@@ -40,7 +40,7 @@ class TransferNetwork(nn.Module):
         Tensor of shape (n_cells, n_features)
             The features.
         """
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} does not say what its features are")
 
     def project(self, features):
         """Make embeddings of features.
@@ -55,7 +55,7 @@ class TransferNetwork(nn.Module):
         Tensor of shape (n_cells, output_dim)
             The embeddings.
         """
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} does not say how features become embeddings")
 
     def stages(self):
         """List the parts of the trunk in order.
