@@ -1,11 +1,10 @@
 """Attention over all tokens."""
 
-from mmsk.fusions._base import BaseFusion, check_heads
-from mmsk.net._constraints import PROBABILITY, SIZE, one_of
+from mmsk.fusions._base_attention import BaseAttentionFusion
 from mmsk.nn.fusions import JoinedTransformer
 
 
-class AttentionFusion(BaseFusion):
+class AttentionFusion(BaseAttentionFusion):
     """Transformer over one token a modality, or over the encoders' sequences; ``fusion="attention"``.
 
     Parameters
@@ -44,14 +43,6 @@ class AttentionFusion(BaseFusion):
     32
     """
 
-    _parameter_constraints: dict = {
-        "over": one_of("embeddings", "tokens"),
-        "dim": SIZE,
-        "n_layers": SIZE,
-        "n_heads": SIZE,
-        "dropout": PROBABILITY,
-    }
-
     def __init__(self, over="embeddings", *, dim=64, n_layers=1, n_heads=4, dropout=0.1):
         self.over = over
         self.dim = dim
@@ -59,24 +50,5 @@ class AttentionFusion(BaseFusion):
         self.n_heads = n_heads
         self.dropout = dropout
 
-    @property
-    def takes(self):
-        """What the module is given: the parameter `over`."""
-        return self.over
-
-    def build(self, dims):
-        """Build the torch module.
-
-        Parameters
-        ----------
-        dims : sequence of int
-            Embedding or token size of each modality.
-
-        Returns
-        -------
-        torch.nn.Module
-            Fuses the embeddings or sequences.
-        """
-        self._validate_params()
-        check_heads(self)
+    def _transformer(self, dims):
         return JoinedTransformer(dims, self.dim, self.n_layers, self.n_heads, self.dropout)

@@ -2,8 +2,6 @@
 
 from sklearn.base import BaseEstimator
 
-from mmsk.exceptions import BadInputError
-
 
 class BaseFusion(BaseEstimator):
     """Base of the fusions.
@@ -64,19 +62,3 @@ class BaseFusion(BaseEstimator):
             Fuses the embeddings.
         """
         raise TypeError(f"{type(self).__name__} builds no module")
-
-
-def check_heads(fusion):
-    """Refuse a token size that heads cannot share.
-
-    Parameters
-    ----------
-    fusion : BaseFusion
-        With parameters `dim` and `n_heads`.
-    """
-    if fusion.dim % fusion.n_heads:
-        raise BadInputError(
-            f"dim={fusion.dim} is no multiple of n_heads={fusion.n_heads}",
-            step=type(fusion).__name__,
-            fix="Heads share the numbers of a token equally: choose one that divides the other.",
-        )

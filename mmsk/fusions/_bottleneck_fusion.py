@@ -1,11 +1,11 @@
 """Attention through a bottleneck."""
 
-from mmsk.fusions._base import BaseFusion, check_heads
-from mmsk.net._constraints import PROBABILITY, SIZE, one_of
+from mmsk.fusions._base_attention import BaseAttentionFusion
+from mmsk.net._constraints import SIZE
 from mmsk.nn.fusions import BottleneckTransformer
 
 
-class BottleneckFusion(BaseFusion):
+class BottleneckFusion(BaseAttentionFusion):
     """A transformer a modality that exchange only what B shared tokens hold; ``fusion="bottleneck"``.
 
     Parameters
@@ -46,14 +46,7 @@ class BottleneckFusion(BaseFusion):
     32
     """
 
-    _parameter_constraints: dict = {
-        "over": one_of("embeddings", "tokens"),
-        "dim": SIZE,
-        "n_shared": SIZE,
-        "n_layers": SIZE,
-        "n_heads": SIZE,
-        "dropout": PROBABILITY,
-    }
+    _parameter_constraints: dict = {**BaseAttentionFusion._parameter_constraints, "n_shared": SIZE}
 
     def __init__(self, over="embeddings", *, dim=64, n_shared=4, n_layers=2, n_heads=4, dropout=0.1):
         self.over = over
@@ -63,24 +56,5 @@ class BottleneckFusion(BaseFusion):
         self.n_heads = n_heads
         self.dropout = dropout
 
-    @property
-    def takes(self):
-        """What the module is given: the parameter `over`."""
-        return self.over
-
-    def build(self, dims):
-        """Build the torch module.
-
-        Parameters
-        ----------
-        dims : sequence of int
-            Embedding or token size of each modality.
-
-        Returns
-        -------
-        torch.nn.Module
-            Fuses the embeddings or sequences.
-        """
-        self._validate_params()
-        check_heads(self)
+    def _transformer(self, dims):
         return BottleneckTransformer(dims, self.dim, self.n_shared, self.n_layers, self.n_heads, self.dropout)

@@ -2,7 +2,6 @@
 
 import contextlib
 import math
-from dataclasses import dataclass
 
 import torch
 from skorch import NeuralNet
@@ -12,17 +11,8 @@ from mmsk.exceptions import BadInputError
 from mmsk.net._averaging import WeightAverage
 from mmsk.net._balance import GradientBlending, GradientModulation
 from mmsk.net._random import RandomFrom
+from mmsk.net._schedule import Course, cosine
 from mmsk.net._weighted import total_weight, weighted_mean, weights_where
-
-
-@dataclass
-class _Course:
-    """How far a fit has come; not attributes of the net, which takes its time to set them."""
-
-    n_batches: int
-    n_steps: int
-    batch: int = 0
-    step: int = 0
 
 
 class FusedNet(NeuralNet):
@@ -182,7 +172,7 @@ class FusedNet(NeuralNet):
         """
         epochs = self.max_epochs if epochs is None else epochs
         n_batches = len(self.get_iterator(X, training=True))
-        self._course = _Course(n_batches, epochs * -(-n_batches // self.accumulate))
+        self._course = Course(n_batches, epochs * -(-n_batches // self.accumulate))
         self._average = WeightAverage(self.module_, self.ema_decay) if self.ema_decay else None
         if self.module_.auxiliary and self.gradient_modulation:
             self._modulation = GradientModulation(self.gradient_modulation, self.noise)
@@ -312,7 +302,7 @@ class FusedNet(NeuralNet):
         if self.max_grad_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.module_.parameters(), self.max_grad_norm)
         if self.schedule == "cosine":
-            self._set_rates(_cosine(self._course.step, self._course.n_steps, self.warmup))
+            self._set_rates(cosine(self._course.step, self._course.n_steps, self.warmup))
         self._course.step += 1
         self.optimizer_.step()
         if self._average is not None:
@@ -354,14 +344,6 @@ class FusedNet(NeuralNet):
 def _total_weight(batch):
     weight = batch[1][1]
     return batch[0]["n_rows"] if weight is None else weight.sum()
-
-
-def _cosine(step, n_steps, warmup):
-    """Rise over the first share of the steps, then fall to zero along half a cosine (Loshchilov & Hutter, 2017)."""
-    n_warmup = warmup * n_steps
-    if step < n_warmup:
-        return (step + 1) / (n_warmup + 1)
-    return 0.5 * (1.0 + math.cos(math.pi * (step - n_warmup) / max(1.0, n_steps - n_warmup)))
 
 
 def _listens(callback):
