@@ -2,17 +2,18 @@
 
 import time
 import warnings
-from itertools import chain
+from contextlib import nullcontext
 from numbers import Integral
 from pathlib import Path
 
 import numpy as np
-from joblib import Parallel, delayed, effective_n_jobs
+from joblib import effective_n_jobs
 from sklearn.base import clone
 from sklearn.utils._param_validation import HasMethods, StrOptions
 
 from mmsk.base._column_transformer import BaseColumnTransformer
 from mmsk.base._distinct import distinct_cells, first_place, spread_cells
+from mmsk.base._threads import run_in_threads
 from mmsk.cache import CellCache, cache_location, cell_key
 from mmsk.exceptions import BadInputError, UnreadableCellWarning
 from mmsk.lazy import CellReader, LazyCell
@@ -156,6 +157,7 @@ class BaseCellTransformer(BaseColumnTransformer):
     def _walk(self, n_cells, work):
         """Call `work` with every position, in threads; give the errors by position."""
         errors = {}
+        bar = self._progress_bar(n_cells)
 
         def work_on(positions):
             for i in positions:
@@ -167,34 +169,30 @@ class BaseCellTransformer(BaseColumnTransformer):
                     work(i)
                 except BadInputError as error:
                     errors[i] = error
-            return len(positions)
+            if bar is not None:
+                with bar.get_lock():
+                    bar.update(len(positions))
 
+        n_threads = effective_n_jobs(self.n_jobs)
         # Small files are read faster than a task is handed to a thread, so a task is several cells; but some tasks a
         # thread, as cells differ in length and progress is shown by them.
-        step = max(1, min(64, n_cells // (8 * effective_n_jobs(self.n_jobs))))
+        step = max(1, min(64, n_cells // (8 * n_threads)))
         # Of many cells the first say what one costs: threads would take longer to hand each other the interpreter lock,
         # which decoders, resamplers and FFTs release, than to read cells that take but some microseconds.
         n_first, started = 8 if step >= 8 else 0, time.perf_counter()
-        first = work_on(range(n_first))
-        quick = time.perf_counter() - started < n_first * _QUICK
-        # Threads share what they write into.
-        rest = Parallel(n_jobs=1 if quick else self.n_jobs, require="sharedmem", return_as="generator_unordered")(
-            delayed(work_on)(range(start, min(start + step, n_cells))) for start in range(n_first, n_cells, step)
-        )
-        self._finish(chain([first], rest), n_cells)
+        with nullcontext() if bar is None else bar:
+            work_on(range(n_first))
+            quick = time.perf_counter() - started < n_first * _QUICK
+            tasks = [range(start, min(start + step, n_cells)) for start in range(n_first, n_cells, step)]
+            run_in_threads(work_on, tasks, 1 if quick else n_threads)
         return errors
 
-    def _finish(self, tasks, total):
-        """Wait for tasks, each of which gives its number of cells."""
+    def _progress_bar(self, total):
         if not self.verbose:
-            for _ in tasks:
-                continue
-            return
+            return None
         from tqdm.auto import tqdm
 
-        with tqdm(total=total, desc=type(self).__name__, unit="cell") as bar:
-            for n_cells in tasks:
-                bar.update(n_cells)
+        return tqdm(total=total, desc=type(self).__name__, unit="cell")
 
     def _report(self, errors, raw, slots, names):
         """Raise the first error, or warn once about all of them."""
