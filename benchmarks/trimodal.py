@@ -43,7 +43,7 @@ AUGMENT = [
 ]
 
 
-def make_model(seed, max_epochs=25, n_jobs=None, augment=False):
+def make_model(seed, max_epochs=25, n_jobs=None, augment=False, precision="auto"):
     """The pipeline that is measured: default encoders, and what a user would set for a thousand rows."""
     load = ColumnTransformer(
         [
@@ -59,6 +59,7 @@ def make_model(seed, max_epochs=25, n_jobs=None, augment=False):
         lr=1e-3,
         max_epochs=max_epochs,
         augment=AUGMENT if augment else None,
+        precision=precision,
         n_jobs=n_jobs,
         random_state=seed,
     )
@@ -71,10 +72,10 @@ def score_by_missing(predicted, y, X):
     return {"all": right.mean()} | {k: right[n_missing == k].mean() for k in (0, 1, 2)}
 
 
-def run(fold, seed, data, max_epochs, augment):
+def run(fold, seed, data, max_epochs, augment, precision):
     X_train, y_train, X_test, y_test = trimodal_rows(fold, seed, data)
     start = time.perf_counter()
-    model = make_model(seed, max_epochs, augment=augment).fit(X_train, y_train)
+    model = make_model(seed, max_epochs, augment=augment, precision=precision).fit(X_train, y_train)
     seconds = time.perf_counter() - start
     fused = score_by_missing(model.predict(X_test), y_test, X_test)
     baseline = trimodal_baseline(fold, seed, data)
@@ -89,6 +90,7 @@ def main():
     parser.add_argument("--max-epochs", type=int, default=25)
     parser.add_argument("--n-jobs", type=int, default=2, help="runs at a time, one CPU thread each")
     parser.add_argument("--augment", nargs="+", choices=["off", "on"], default=["off", "on"])
+    parser.add_argument("--precision", default="auto", help="bfloat16 is faster on CPUs that multiply in it")
     options = parser.parse_args()
     for augment in options.augment:
         print(f"augmentation {augment}")
@@ -97,7 +99,7 @@ def main():
 
 def measure(options, augment):
     jobs = [
-        joblib.delayed(run)(fold, seed, options.data, options.max_epochs, augment)
+        joblib.delayed(run)(fold, seed, options.data, options.max_epochs, augment, options.precision)
         for seed in options.seeds
         for fold in options.folds
     ]
