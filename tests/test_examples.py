@@ -19,6 +19,8 @@ SMALL = {
     "plot_fusions.py": ["--rows", "72", "--epochs", "1", "--n-jobs", "1", "--fusions", "early", "concat", "late"],
     "plot_missing_modalities.py": ["--rows", "84", "--epochs", "1", "--n-jobs", "1"],
     "plot_imbalance.py": ["--rows", "132", "--epochs", "2", "--n-jobs", "1"],
+    "plot_few_photos.py": ["--rows", "72", "--size", "32", "--epochs", "2", "--n-jobs", "1"],
+    "plot_transfer.py": ["--rows", "24", "--size", "32", "--epochs", "2", "--repeats", "1", "--n-jobs", "1"],
 }
 
 
@@ -185,6 +187,68 @@ def test_audio_tagging_of_real_sounds(tmp_path):
     printed = run([ROOT / "examples" / "plot_audio_tagging.py", tmp_path, *options], tmp_path)
     assert "100 clips with 10 tags, 4 folds" in printed
     check_tagging(printed, tmp_path)
+
+
+def check_transfer(printed, folder):
+    check_pictures(folder, ["transfer_pictures.png", "transfer_scores.png"])
+    lines = re.findall(r"^(\S.*?) +([01]\.\d{3}) \+- 0\.\d{3} +\d+\.\d{2} s$", printed, re.MULTILINE)
+    ways = ["as it is", "frozen", "last stage", "fine-tuned", "from scratch"]
+    names = [f"{picture}, {way}" for picture in ("waveform", "spectrogram") for way in ways]
+    assert [name for name, _ in lines] == ["SVM on MFCC", *names]
+    return dict(lines)
+
+
+def test_transfer(tmp_path):
+    command = [ROOT / "examples" / "plot_transfer.py", tmp_path, *SMALL["plot_transfer.py"]]
+    printed = run(command, tmp_path)
+    assert "24 clips of rain and sea in 4 folds, 48 of other sounds" in printed
+    assert printed.count("Trained on") == 2
+    scores = check_transfer(printed, tmp_path)
+    given = run([*command, "--weights", tmp_path / "waveform.safetensors"], tmp_path)
+    assert "Trained on" not in given
+    again = check_transfer(given, tmp_path)
+    assert all(again[name] == score for name, score in scores.items() if "scratch" in name or "waveform" in name)
+
+
+def test_transfer_of_real_sounds(tmp_path):
+    data = ROOT.parent / "shared" / "data"
+    if not (data / "esc10").exists():
+        pytest.skip("no real sounds here")
+    options = [*SMALL["plot_transfer.py"], "--data", data]
+    printed = run([ROOT / "examples" / "plot_transfer.py", tmp_path, *options], tmp_path)
+    assert "24 clips of rain and sea in 4 folds, 96 of other sounds" in printed
+    check_transfer(printed, tmp_path)
+
+
+def check_few_photos(printed, folder):
+    check_pictures(folder, ["few_photos_scores.png", "few_photos_wrong.png"])
+    scores = r"([01]\.\d{3}) \+- 0\.\d{3} *"
+    lines = re.findall(rf"^(\S.*?) {{2,}}{3 * scores}$", printed, re.MULTILINE)
+    networks = ["from scratch", "balanced", "balanced, augmented", "transfer, frozen", "transfer, fine-tuned"]
+    assert [name for name, *_ in lines] == ["SVM on edges, balanced", *networks]
+    assert all(0.0 <= float(rare) <= 2 * float(macro) for _, _, macro, rare in lines), "about half of the classes"
+    counts = [int(n) for n in re.findall(r": (\d+)", printed.split("learns from")[1].splitlines()[0])]
+    n_photos, n_wrong = (int(re.search(rf"^(\d+) photos {word}", printed, re.MULTILINE)[1]) for word in ("of", "taken"))
+    accuracy = {name: float(mean) for name, mean, *_ in lines}
+    assert n_wrong == round(n_photos * (1 - accuracy["balanced, augmented"])), "folds are of one size"
+    return counts, accuracy
+
+
+def test_few_photos(tmp_path):
+    printed = run([ROOT / "examples" / "plot_few_photos.py", tmp_path, *SMALL["plot_few_photos.py"]], tmp_path)
+    counts, _ = check_few_photos(printed, tmp_path)
+    assert counts == [6, 9] * 3
+
+
+def test_few_photos_of_real_things(tmp_path):
+    data = ROOT.parent / "shared" / "data"
+    if not (data / "trimodal").exists():
+        pytest.skip("no real photos here")
+    options = [*SMALL["plot_few_photos.py"], "--rows", "112", "--data", data]
+    printed = run([ROOT / "examples" / "plot_few_photos.py", tmp_path, *options], tmp_path)
+    counts, accuracy = check_few_photos(printed, tmp_path)
+    assert counts == [6, 12] * 3 + [6]
+    assert accuracy["SVM on edges, balanced"] > 0.3, "seven classes: chance is 0.14"
 
 
 def readme_blocks():
