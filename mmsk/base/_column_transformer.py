@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mmsk.columns import frame_columns
+from mmsk.columns import frame_columns, join_columns
 from mmsk.exceptions import BadInputError
 
 
@@ -91,10 +91,7 @@ class BaseColumnTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimato
         """Learn from the columns; a transformer without state learns nothing."""
 
     def _join_columns(self, columns):
-        table = np.empty((len(columns[0]), len(columns)), dtype=object)
-        for j, column in enumerate(columns):
-            table[:, j] = column
-        return table
+        return join_columns(columns)
 
     def _check_columns(self, X, *, reset):
         """Give the columns of a table and their names, which fit remembers and transform compares."""

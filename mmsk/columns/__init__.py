@@ -5,7 +5,7 @@ Everything that travels between the steps of a pipeline is one of these or an or
 """
 
 from mmsk.columns._cells import is_missing, is_tensor_column, make_column, presence_of, stack_column
-from mmsk.columns._frames import frame_columns, frame_presence
+from mmsk.columns._frames import frame_columns, frame_presence, join_columns
 from mmsk.columns._modalities import TABLE, group_columns, group_raw_columns, is_number_column
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "is_missing",
     "is_number_column",
     "is_tensor_column",
+    "join_columns",
     "make_column",
     "presence_of",
     "stack_column",

@@ -52,6 +52,32 @@ def frame_columns(X):
     return None, [_object_array(rows)]
 
 
+def join_columns(columns):
+    """Put columns side by side without looking inside their cells, as numpy would.
+
+    Parameters
+    ----------
+    columns : list of ndarray of shape (n_rows,)
+        At least one column, of any dtypes.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_columns), dtype object
+        The same cells.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mmsk.columns import join_columns, make_column
+    >>> join_columns([make_column(np.zeros((2, 3, 4))), np.array([1.0, 2.0])]).shape
+    (2, 2)
+    """
+    table = np.empty((len(columns[0]), len(columns)), dtype=object)
+    for j, column in enumerate(columns):
+        table[:, j] = column
+    return table
+
+
 def _object_array(cells):
     column = np.empty(len(cells), dtype=object)
     for row, cell in enumerate(cells):  # numpy would try to look inside cells that are sequences

@@ -8,7 +8,7 @@ from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _assert_all_finite, _check_sample_weight, _num_samples, validate_data
 
-from mmsk.columns import frame_columns, is_missing
+from mmsk.columns import frame_columns, is_missing, join_columns
 from mmsk.exceptions import BadInputError
 
 
@@ -71,11 +71,7 @@ def holds_cells(X):
 def _rows_to_array(X):
     if not isinstance(X, list) or not all(isinstance(row, (list, tuple)) for row in X):
         return X
-    columns = frame_columns(X)[1]  # numpy would look inside cells that are arrays
-    table = np.empty((len(X), len(columns)), dtype=object)
-    for j, column in enumerate(columns):
-        table[:, j] = column
-    return table
+    return join_columns(frame_columns(X)[1])
 
 
 def read_labels(estimator, X, y, sample_weight):

@@ -8,7 +8,7 @@ from sklearn.utils import _safe_indexing, check_array, check_consistent_length
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from mmsk.columns import frame_columns
+from mmsk.columns import frame_columns, join_columns
 from mmsk.exceptions import BadInputError
 
 
@@ -100,11 +100,7 @@ class BaseTableSampler(BaseSampler):
 def _rows_to_array(rows):
     if not rows or not all(isinstance(row, (list, tuple)) for row in rows):
         return np.asarray(rows)
-    columns = frame_columns(rows)[1]  # numpy would look inside cells that are arrays
-    table = np.empty((len(rows), len(columns)), dtype=object)
-    for j, column in enumerate(columns):
-        table[:, j] = column
-    return table
+    return join_columns(frame_columns(rows)[1])
 
 
 def take_rows(X, rows):
