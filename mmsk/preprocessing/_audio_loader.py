@@ -3,13 +3,14 @@
 from functools import partial
 
 import numpy as np
+from sklearn.utils._param_validation import StrOptions
 
 from mmsk.preprocessing._base_sound import BaseSoundTransformer
 from mmsk.preprocessing._sound import n_samples
 
 
 class AudioLoader(BaseSoundTransformer):
-    """Read sounds into cells of shape (T,), float32 from -1 to 1.
+    """Read sounds into cells of shape (T,), float32 from -1 to 1 or int16.
 
     A cell may be a path, an encoded file as ``bytes``, or an array of samples, (T,) or (channels, T). An array says no
     sampling rate: it is taken to be at `sampling_rate` already. Arrays hold floats, or PCM samples as int16, int32 or
@@ -26,6 +27,10 @@ class AudioLoader(BaseSoundTransformer):
         The part of a longer sound that is kept.
     mono : bool, default=True
         Average the channels, or keep them in cells of shape (channels, T).
+    dtype : {"float32", "int16"}, default="float32"
+        Cells from -1 to 1, or 16-bit samples, which take half the memory and come several times as fast from 16-bit WAV
+        files. Everything that takes sounds in mmsk takes both. Other samples are rounded to 16 bits; those beyond -1
+        to 1 are clipped, and sounds that reach beyond twice that are refused.
     on_error : {"raise", "missing"}, default="raise"
         What a sound that cannot be read does: raise `BadInputError`, or become a missing cell, with one
         `UnreadableCellWarning` a call.
@@ -73,7 +78,11 @@ class AudioLoader(BaseSoundTransformer):
     ((16000,), 'float32', True)
     """
 
-    _parameter_constraints: dict = {**BaseSoundTransformer._parameter_constraints, "mono": ["boolean"]}
+    _parameter_constraints: dict = {
+        "mono": ["boolean"],
+        "dtype": [StrOptions({"float32", "int16"})],
+        **BaseSoundTransformer._parameter_constraints,
+    }
 
     def __init__(
         self,
@@ -81,6 +90,7 @@ class AudioLoader(BaseSoundTransformer):
         duration=None,
         position="start",
         mono=True,
+        dtype="float32",
         on_error="raise",
         lazy=False,
         memory=None,
@@ -91,6 +101,7 @@ class AudioLoader(BaseSoundTransformer):
         self.duration = duration
         self.position = position
         self.mono = mono
+        self.dtype = dtype
         self.on_error = on_error
         self.lazy = lazy
         self.memory = memory
@@ -101,10 +112,10 @@ class AudioLoader(BaseSoundTransformer):
         # Files differ in their number of channels, which nothing but the files can say.
         if self.duration is None or not self.mono:
             return None
-        return (n_samples(self.sampling_rate, self.duration),), np.float32
+        return (n_samples(self.sampling_rate, self.duration),), np.dtype(self.dtype)
 
     def _cell_reader(self):
-        return partial(self._read_waveform, mono=self.mono)
+        return partial(self._read_waveform, mono=self.mono, dtype=self.dtype)
 
     def _cell_writer(self):
-        return lambda cell, place: self._read_waveform(cell, out=place)
+        return lambda cell, place: self._read_waveform(cell, dtype=self.dtype, out=place)

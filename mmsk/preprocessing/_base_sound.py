@@ -29,12 +29,13 @@ class BaseSoundTransformer(BaseCellTransformer):
     def _check_raw(self, cell):
         check_sound(cell)
 
-    def _read_waveform(self, cell, mono=True, out=None):
+    def _read_waveform(self, cell, mono=True, dtype="float32", out=None):
         return read_sound(
             cell,
             sampling_rate=self.sampling_rate,
             duration=self.duration,
             position=self.position,
             mono=mono,
+            dtype=dtype,
             out=out,
         )

@@ -19,6 +19,8 @@ FORMATS = ("AIFF", "FLAC", "MP3", "OGG", "RF64", "WAV", "WAVEX")
 MAX_SAMPLES = 2**29
 # A mix 60 dB below its channels is cancellation, not sound.
 _CANCELLED = 1e-6
+# Decoders and resamplers overshoot by a little; what goes beyond this is no sound from -1 to 1.
+_LOUDEST = 2.0
 _FIX = "Give a WAV, FLAC, OGG, MP3 or AIFF file, or blank the cell."
 
 
@@ -46,7 +48,7 @@ def n_samples(sampling_rate, duration):
     return None if duration is None else max(1, round(sampling_rate * duration))
 
 
-def read_sound(cell, *, sampling_rate, duration=None, position="start", mono=True, out=None):
+def read_sound(cell, *, sampling_rate, duration=None, position="start", mono=True, dtype="float32", out=None):
     """Read one sound.
 
     Parameters
@@ -62,18 +64,21 @@ def read_sound(cell, *, sampling_rate, duration=None, position="start", mono=Tru
         The part of a longer sound that is kept.
     mono : bool, default=True
         Whether channels are averaged.
-    out : ndarray of shape (T,), dtype float32, default=None
-        Where the samples are written, of the length that `duration` asks for; needs `mono`.
+    dtype : {"float32", "int16"}, default="float32"
+        What comes back: samples from -1 to 1, or 32768 times as much, rounded, and clipped beyond -32768 and 32767.
+    out : ndarray of shape (T,), default=None
+        Where the samples are written, of that dtype and the length that `duration` asks for; needs `mono`.
 
     Returns
     -------
-    ndarray of shape (T,) or (channels, T), dtype float32
+    ndarray of shape (T,) or (channels, T)
         Finite samples; the first shape if `mono`.
 
     Raises
     ------
     BadInputError
-        If the cell cannot be read whole, holds samples that are not finite, or channels that cancel each other.
+        If the cell cannot be read whole, holds samples that are not finite, channels that cancel each other, or
+        samples of more than twice what int16 holds where that was asked for.
 
     Examples
     --------
@@ -83,15 +88,15 @@ def read_sound(cell, *, sampling_rate, duration=None, position="start", mono=Tru
     array([0. , 0.5, 0. , 0. ], dtype=float32)
     """
     check_sound(cell)
+    length = n_samples(sampling_rate, duration)
     if isinstance(cell, np.ndarray):
-        samples = _finite(_crop(_from_array(cell), n_samples(sampling_rate, duration), position))
-        rate = sampling_rate
+        samples, rate = _finite(_crop(_from_array(cell), length, position)), sampling_rate
     else:
-        samples, rate = _from_file(cell, sampling_rate, duration, position, out)
+        samples, rate = _from_file(cell, sampling_rate, duration, position, np.dtype(dtype), out)
     samples = _mix(samples) if mono else samples
     if rate != sampling_rate:
         samples = _resample(samples, rate, sampling_rate)
-    return _fit_length(samples, n_samples(sampling_rate, duration), out)
+    return _fit_length(samples if samples.dtype == dtype else _to_pcm(samples), length, out)
 
 
 def check_sound(cell):
@@ -124,16 +129,18 @@ def check_sound(cell):
         )
 
 
-def _from_file(source, sampling_rate, duration, position, out):
-    """Give the wanted part of a sound, finite, and its sampling rate."""
+def _from_file(source, sampling_rate, duration, position, dtype, out):
+    """Give the wanted part of a sound, finite, and its sampling rate; where it is final, in `dtype` and in `out`."""
     try:
         # Without a buffer, as a thread that calls the system has to wait for its next turn.
         with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb", buffering=0) as file:
             wav = find_plain_wav(file)
             if wav is not None:
                 first, wanted = _part(wav.n_frames, wav.rate, wav.n_channels, duration, position)
-                is_final = out is not None and wav.n_channels == 1 and wav.rate == sampling_rate
-                samples, rate = wav.read(file, first, wanted, out[:wanted] if is_final else None), wav.rate
+                target, rate = None, wav.rate
+                if wav.n_channels == 1 and rate == sampling_rate and dtype.kind in ("f", wav.dtype.kind):
+                    target = np.empty(wanted, dtype) if out is None else out[:wanted]
+                samples = wav.read(file, first, wanted, target)
             else:
                 check_not_truncated(file)
                 file.seek(0)
@@ -202,6 +209,16 @@ def _from_array(cell):
             fix="Give floats from -1 to 1, or PCM samples as int16, int32 or uint8.",
         )
     return np.atleast_2d(samples)
+
+
+def _to_pcm(samples):
+    peak = float(np.abs(samples).max(initial=0))
+    if peak > _LOUDEST:
+        raise BadInputError(
+            f"the samples reach {peak:g} where -1 to 1 was expected, and int16 would clip them",
+            fix='Scale them, or keep dtype="float32".',
+        )
+    return np.rint(np.clip(samples * np.float32(2**15), -(2**15), 2**15 - 1)).astype(np.int16)
 
 
 def _crop(samples, length, position):

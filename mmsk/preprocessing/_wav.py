@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# Bytes at a time: short sounds are there after one read, and of long ones what was read is still in the processor's
-# cache when it is scaled.
-_CHUNK = 2**16
+# Bytes that are read with the header: short sounds are there after one read.
+_HEAD = 2**16
+# Bytes at a time: few calls, between which threads wait for each other, of what is still in the processor's cache when
+# it is scaled.
+_CHUNK = 2**18
 # Format tag and bits of what is read here: PCM, and IEEE floats.
 _KINDS = {(1, 16): np.dtype("<i2"), (3, 32): np.dtype("<f4")}
-_STEPS = {"i": np.float32(2**-15), "f": np.float32(1)}
 
 
 @dataclass(slots=True)
@@ -55,27 +56,46 @@ class PlainWav:
             The open file.
         first, n_frames : int
             The first sample of every channel, and their number.
-        out : ndarray of shape (n_frames * n_channels,), dtype float32, default=None
+        out : ndarray of shape (n_frames * n_channels,), dtype float32 or that of the file, default=None
             Where the samples are written, sample by sample of all channels.
 
         Returns
         -------
-        ndarray of shape (n_channels, n_frames), dtype float32
-            The samples, integers scaled to -1 to 1; fewer if the file ends early.
+        ndarray of shape (n_channels, n_frames), dtype float32 or that of `out`
+            The samples, integers scaled to -1 to 1 if they become floats; fewer if the file ends early.
         """
-        step, size = _STEPS[self.dtype.kind], self.dtype.itemsize
+        size = self.dtype.itemsize
         n_values, start = n_frames * self.n_channels, self.start + first * self.n_channels * size
         samples = np.empty(n_values, dtype=np.float32) if out is None else out
         if start + n_values * size <= len(self.head):
-            np.multiply(np.frombuffer(self.head, self.dtype, n_values, start), step, out=samples)
-            return samples.reshape(-1, self.n_channels).T
-        stored = np.empty(_CHUNK // size, dtype=self.dtype)
-        file.seek(start)
-        done = 0
-        while n_read := file.readinto(stored[: n_values - done]) // size:
-            np.multiply(stored[:n_read], step, out=samples[done : done + n_read])
+            _convert(np.frombuffer(self.head, self.dtype, n_values, start), samples)
+            n_read = n_values
+        else:
+            file.seek(start)
+            n_read = _fill(file, samples) if samples.dtype == self.dtype else self._read_converted(file, samples)
+        return samples[: n_read - n_read % self.n_channels].reshape(-1, self.n_channels).T
+
+    def _read_converted(self, file, samples):
+        stored, done = np.empty(min(_CHUNK // self.dtype.itemsize, len(samples)), dtype=self.dtype), 0
+        while n_read := _fill(file, stored[: len(samples) - done]):
+            _convert(stored[:n_read], samples[done : done + n_read])
             done += n_read
-        return samples[: done - done % self.n_channels].reshape(-1, self.n_channels).T
+        return done
+
+
+def _fill(file, values):
+    """Read values until they are full or the file ends; give their number."""
+    done = 0
+    while n_read := file.readinto(values.view(np.uint8)[done:]):  # the system gives at most two gigabytes at a time
+        done += n_read
+    return done // values.itemsize
+
+
+def _convert(stored, samples):
+    if stored.dtype.kind == samples.dtype.kind:
+        samples[:] = stored
+    else:
+        np.multiply(stored, np.float32(2**-15), out=samples)
 
 
 def find_plain_wav(file):
@@ -103,7 +123,7 @@ def find_plain_wav(file):
     >>> header.rate, header.read(file, 0, 5).shape
     (8000, (2, 5))
     """
-    head = file.read(_CHUNK)
+    head = file.read(_HEAD)
     if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
         return None
     position, kind = 12, (0, 0, 0, 0, 0, 0)
@@ -121,7 +141,7 @@ def find_plain_wav(file):
     dtype = _KINDS.get((tag, bits))
     if dtype is None or not rate or not n_channels or width != n_channels * dtype.itemsize:
         return None
-    size = len(head) if len(head) < _CHUNK else file.seek(0, os.SEEK_END)
+    size = len(head) if len(head) < _HEAD else file.seek(0, os.SEEK_END)
     if not 0 < length <= size - position or length % width:
         return None
     return PlainWav(rate, length // width, n_channels, dtype, position, head)

@@ -73,6 +73,7 @@ LOADERS = [
     ("AudioLoader-paths", AudioLoader(8_000, duration=0.25), sound_paths),
     ("AudioLoader-ragged", AudioLoader(11_025), sound_objects),
     ("AudioLoader-channels", AudioLoader(8_000, duration=0.1, mono=False), sound_paths),
+    ("AudioLoader-int16", AudioLoader(8_000, duration=0.25, dtype="int16"), sound_paths),
     ("MelSpectrogram-paths", MelSpectrogram(8_000, duration=0.25, n_fft=512, n_mels=24), sound_paths),
     ("MelSpectrogram-ragged", MelSpectrogram(8_000, n_fft=512, n_mels=24), sound_objects),
     ("MelSpectrogram-lazy", MelSpectrogram(8_000, duration=0.25, n_fft=512, n_mels=24, lazy=True), sound_objects),

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from mmsk.exceptions import BadInputError, UnreadableCellWarning
-from mmsk.preprocessing import AudioLoader
+from mmsk.preprocessing import AudioLoader, MelSpectrogram
 from tests.preprocessing.files import make_tone, write_sound
 
 RATE = 8_000
@@ -100,6 +100,51 @@ def test_files_are_cropped_like_samples(suffix, tmp_path):
     for position, start in (("start", 0), ("center", 6_000)):
         part = load(path, duration=0.5, position=position)
         np.testing.assert_allclose(part, whole[start : start + 4_000], atol=1e-6)
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac"])
+@pytest.mark.parametrize("duration", [None, 0.1, 30.0])
+def test_int16_cells_are_what_a_file_stores(suffix, duration, tmp_path):
+    path = write_sound(tmp_path / f"tone.{suffix}", seconds=20.0, subtype="PCM_16")
+    stored = soundfile.read(path, dtype="int16")[0]
+    cell = load(path, duration=duration, dtype="int16")
+    length = min(len(cell), len(stored))
+    assert cell.dtype == np.int16 and len(cell) == (len(stored) if duration is None else RATE * duration)
+    np.testing.assert_array_equal(cell[:length], stored[:length])
+    assert not cell[length:].any()
+
+
+def test_int16_cells_are_the_rounded_float_ones(tmp_path):
+    stereo = np.stack([make_tone(), make_tone(frequency=880)], axis=1)
+    sounds = [
+        make_tone(),
+        (make_tone() * 32_000).astype(np.int16),
+        encoded(make_tone(), subtype="FLOAT"),
+        encoded(make_tone(sampling_rate=11_025), 11_025),
+        encoded(stereo),
+        write_sound(tmp_path / "tone.ogg"),
+    ]
+    for parameters in ({}, {"duration": 0.3}, {"mono": False}):
+        for sound in sounds:
+            expected = np.rint(load(sound, **parameters) * 32_768)
+            cell = load(sound, dtype="int16", **parameters)
+            assert cell.dtype == np.int16 and cell.shape == expected.shape
+            np.testing.assert_array_equal(cell, expected)
+
+
+def test_int16_cells_clip_what_overshoots_and_refuse_what_is_no_sound_from_minus_1_to_1():
+    loud = np.array([1.5, -1.5, 1.0, -1.0, 0.25], dtype=np.float32)
+    assert load(loud, dtype="int16").tolist() == [32_767, -32_768, 32_767, -32_768, 8_192]
+    with pytest.raises(BadInputError, match=r"reach 3 where -1 to 1 was expected.*row 0"):
+        load(2 * loud, dtype="int16")
+    assert load(2 * loud).max() == 3
+
+
+def test_features_of_int16_cells_are_those_of_the_file(tmp_path):
+    path = write_sound(tmp_path / "tone.wav", subtype="PCM_16")
+    features = MelSpectrogram(RATE, n_fft=512, n_mels=24)
+    cells = AudioLoader(RATE, dtype="int16").fit_transform([path])
+    np.testing.assert_array_equal(features.fit_transform(cells)[0, 0], features.fit_transform([path])[0, 0])
 
 
 def test_cells_of_fixed_duration_are_views_of_one_block():
