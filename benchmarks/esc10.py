@@ -136,7 +136,7 @@ def summary(scores, folds):
 
 def write_sounds(folder):
     """Write a tiny set of the layout of the real one."""
-    X, y = make_trimodal(48, 3, Path(folder) / "esc10", image_size=8, duration=0.2, random_state=0)
+    X, y = make_trimodal(48, 3, Path(folder) / "esc10", image_size=16, duration=0.2, random_state=0)
     audio = [Path(path).relative_to(Path(folder) / "esc10") for path in X["clip"]]
     pd.DataFrame({"audio": audio, "target": y, "fold": np.arange(len(y)) // 3 % 2 + 1}).to_csv(
         Path(folder) / "esc10" / "esc10.csv", index=False
