@@ -79,10 +79,7 @@ def join_columns(columns):
 
 
 def _object_array(cells):
-    column = np.empty(len(cells), dtype=object)
-    for row, cell in enumerate(cells):  # numpy would try to look inside cells that are sequences
-        column[row] = cell
-    return column
+    return np.fromiter(cells, dtype=object, count=len(cells))  # np.array would look inside cells that are sequences
 
 
 def _to_array(column):

@@ -51,6 +51,18 @@ def test_zero_characters_are_text_and_not_padding():
     assert codes(["a\0"], max_length=4, vocabulary="unicode") == [[99, 2, 0, 0]]
 
 
+@pytest.mark.parametrize("rare", ["~", "\0", "\N{SNOWMAN}"])
+def test_a_character_that_comes_once_and_late_is_learned(rare):
+    texts = [f"{i:06d}" for i in range(30_000)]
+    texts[20_000] = f"{rare}23"
+    encoder = CharEncoder(max_length=20).fit(texts)
+    assert encoder.vocabulary_ == "".join(sorted("0123456789" + rare))
+    code = encoder.vocabulary_.index(rare) + 2
+    cells = encoder.transform(texts)[:, 0]
+    assert cells[20_000].tolist() == [code, *(encoder.vocabulary_.index(c) + 2 for c in "23"), *[0] * 17]
+    assert sum(code in cell for cell in cells[19_000:21_000]) == 1
+
+
 @pytest.mark.parametrize("vocabulary", ["learned", "unicode"])
 def test_ascii_texts_have_the_codes_they_have_beside_others(vocabulary):
     generator = np.random.default_rng(0)
