@@ -115,7 +115,8 @@ class AudioLoader(BaseSoundTransformer):
         return (n_samples(self.sampling_rate, self.duration),), np.dtype(self.dtype)
 
     def _cell_reader(self):
-        return partial(self._read_waveform, mono=self.mono, dtype=self.dtype)
+        return partial(self._read_waveform, mono=self.mono, dtype=np.dtype(self.dtype))
 
     def _cell_writer(self):
-        return lambda cell, place: self._read_waveform(cell, dtype=self.dtype, out=place)
+        dtype = np.dtype(self.dtype)
+        return lambda cell, place: self._read_waveform(cell, dtype=dtype, out=place)

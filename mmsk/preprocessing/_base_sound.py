@@ -5,7 +5,7 @@ from numbers import Integral, Real
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from mmsk.base import BaseCellTransformer
-from mmsk.preprocessing._sound import check_sound, read_sound
+from mmsk.preprocessing._sound import FLOAT, check_sound, read_sound
 
 
 class BaseSoundTransformer(BaseCellTransformer):
@@ -29,7 +29,7 @@ class BaseSoundTransformer(BaseCellTransformer):
     def _check_raw(self, cell):
         check_sound(cell)
 
-    def _read_waveform(self, cell, mono=True, dtype="float32", out=None):
+    def _read_waveform(self, cell, mono=True, dtype=FLOAT, out=None):
         return read_sound(
             cell,
             sampling_rate=self.sampling_rate,

@@ -21,6 +21,7 @@ MAX_SAMPLES = 2**29
 _CANCELLED = 1e-6
 # Decoders and resamplers overshoot by a little; what goes beyond this is no sound from -1 to 1.
 _LOUDEST = 2.0
+FLOAT = np.dtype(np.float32)
 _FIX = "Give a WAV, FLAC, OGG, MP3 or AIFF file, or blank the cell."
 
 
@@ -48,7 +49,7 @@ def n_samples(sampling_rate, duration):
     return None if duration is None else max(1, round(sampling_rate * duration))
 
 
-def read_sound(cell, *, sampling_rate, duration=None, position="start", mono=True, dtype="float32", out=None):
+def read_sound(cell, *, sampling_rate, duration=None, position="start", mono=True, dtype=FLOAT, out=None):
     """Read one sound.
 
     Parameters
@@ -64,8 +65,8 @@ def read_sound(cell, *, sampling_rate, duration=None, position="start", mono=Tru
         The part of a longer sound that is kept.
     mono : bool, default=True
         Whether channels are averaged.
-    dtype : {"float32", "int16"}, default="float32"
-        What comes back: samples from -1 to 1, or 32768 times as much, rounded, and clipped beyond -32768 and 32767.
+    dtype : dtype, default=float32
+        What comes back: float32 from -1 to 1, or int16: 32768 times as much, rounded, and clipped to what int16 holds.
     out : ndarray of shape (T,), default=None
         Where the samples are written, of that dtype and the length that `duration` asks for; needs `mono`.
 
@@ -92,7 +93,7 @@ def read_sound(cell, *, sampling_rate, duration=None, position="start", mono=Tru
     if isinstance(cell, np.ndarray):
         samples, rate = _finite(_crop(_from_array(cell), length, position)), sampling_rate
     else:
-        samples, rate = _from_file(cell, sampling_rate, duration, position, np.dtype(dtype), out)
+        samples, rate = _from_file(cell, sampling_rate, duration, position, dtype, out)
     samples = _mix(samples) if mono else samples
     if rate != sampling_rate:
         samples = _resample(samples, rate, sampling_rate)

@@ -10,9 +10,11 @@ import numpy as np
 _HEAD = 2**16
 # Bytes at a time: few calls, between which threads wait for each other, of what is still in the processor's cache when
 # it is scaled.
-_CHUNK = 2**18
+_PART = 2**18
 # Format tag and bits of what is read here: PCM, and IEEE floats.
 _KINDS = {(1, 16): np.dtype("<i2"), (3, 32): np.dtype("<f4")}
+_STEP = np.float32(2**-15)
+_CHUNK, _FORMAT = struct.Struct("<4sI"), struct.Struct("<HHIIHH")
 
 
 @dataclass(slots=True)
@@ -76,7 +78,7 @@ class PlainWav:
         return samples[: n_read - n_read % self.n_channels].reshape(-1, self.n_channels).T
 
     def _read_converted(self, file, samples):
-        stored, done = np.empty(min(_CHUNK // self.dtype.itemsize, len(samples)), dtype=self.dtype), 0
+        stored, done = np.empty(min(_PART // self.dtype.itemsize, len(samples)), dtype=self.dtype), 0
         while n_read := _fill(file, stored[: len(samples) - done]):
             _convert(stored[:n_read], samples[done : done + n_read])
             done += n_read
@@ -95,7 +97,7 @@ def _convert(stored, samples):
     if stored.dtype.kind == samples.dtype.kind:
         samples[:] = stored
     else:
-        np.multiply(stored, np.float32(2**-15), out=samples)
+        np.multiply(stored, _STEP, out=samples)
 
 
 def find_plain_wav(file):
@@ -128,12 +130,12 @@ def find_plain_wav(file):
         return None
     position, kind = 12, (0, 0, 0, 0, 0, 0)
     while position + 24 <= len(head):  # a chunk of format is that long; shorter ones at the end are of no use
-        name, length = struct.unpack_from("<4sI", head, position)
+        name, length = _CHUNK.unpack_from(head, position)
         position += 8
         if name == b"data":
             break
         if name == b"fmt ":
-            kind = struct.unpack_from("<HHIIHH", head, position)
+            kind = _FORMAT.unpack_from(head, position)
         position += length + length % 2
     else:
         return None
