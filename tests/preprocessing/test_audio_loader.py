@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from mmsk.encoders import WaveformEncoder
 from mmsk.exceptions import BadInputError, UnreadableCellWarning
 from mmsk.preprocessing import AudioLoader, MelSpectrogram
 from tests.preprocessing.files import make_tone, write_sound
@@ -145,6 +146,17 @@ def test_features_of_int16_cells_are_those_of_the_file(tmp_path):
     features = MelSpectrogram(RATE, n_fft=512, n_mels=24)
     cells = AudioLoader(RATE, dtype="int16").fit_transform([path])
     np.testing.assert_array_equal(features.fit_transform(cells)[0, 0], features.fit_transform([path])[0, 0])
+
+
+def test_encoders_learn_from_int16_cells_what_they_learn_from_float_ones(tmp_path):
+    tones = [write_sound(tmp_path / f"{i}.wav", frequency=440 * (1 + i % 2), subtype="PCM_16") for i in range(8)]
+    vectors = []
+    for dtype in ("float32", "int16"):
+        cells = AudioLoader(RATE, duration=0.2, dtype=dtype).fit_transform([*tones, None])
+        encoder = WaveformEncoder(max_epochs=2, random_state=0).fit(cells, [0, 1] * 4 + [0])
+        vectors.append(encoder.transform(cells))
+    np.testing.assert_allclose(*vectors, rtol=1e-3, atol=1e-4)
+    assert np.ptp(vectors[0][:2], axis=0).max() > 0.01
 
 
 def test_cells_of_fixed_duration_are_views_of_one_block():
