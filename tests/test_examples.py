@@ -204,7 +204,7 @@ def test_transfer(tmp_path):
     assert "24 clips of rain and sea in 4 folds, 48 of other sounds" in printed
     assert printed.count("Trained on") == 2
     scores = check_transfer(printed, tmp_path)
-    given = run([*command, "--weights", tmp_path / "waveform.safetensors"], tmp_path)
+    given = run([*command, "--weights", tmp_path / "waveform-0.safetensors"], tmp_path)
     assert "Trained on" not in given
     again = check_transfer(given, tmp_path)
     assert all(again[name] == score for name, score in scores.items() if "scratch" in name or "waveform" in name)
@@ -225,7 +225,7 @@ def check_few_photos(printed, folder):
     scores = r"([01]\.\d{3}) \+- 0\.\d{3} *"
     lines = re.findall(rf"^(\S.*?) {{2,}}{3 * scores}$", printed, re.MULTILINE)
     networks = ["from scratch", "balanced", "balanced, augmented", "transfer, frozen", "transfer, fine-tuned"]
-    assert [name for name, *_ in lines] == ["SVM on edges, balanced", *networks]
+    assert [name for name, *_ in lines] == ["linear on edges, balanced", *networks]
     assert all(0.0 <= float(rare) <= 2 * float(macro) for _, _, macro, rare in lines), "about half of the classes"
     counts = [int(n) for n in re.findall(r": (\d+)", printed.split("learns from")[1].splitlines()[0])]
     n_photos, n_wrong = (int(re.search(rf"^(\d+) photos {word}", printed, re.MULTILINE)[1]) for word in ("of", "taken"))
@@ -248,7 +248,7 @@ def test_few_photos_of_real_things(tmp_path):
     printed = run([ROOT / "examples" / "plot_few_photos.py", tmp_path, *options], tmp_path)
     counts, accuracy = check_few_photos(printed, tmp_path)
     assert counts == [6, 12] * 3 + [6]
-    assert accuracy["SVM on edges, balanced"] > 0.3, "seven classes: chance is 0.14"
+    assert accuracy["linear on edges, balanced"] > 0.3, "seven classes: chance is 0.14"
 
 
 def readme_blocks():
