@@ -1,6 +1,6 @@
 """Run every speed benchmark, one after the other, and write `benchmarks/RESULTS.md`.
 
-The real-data scores (`benchmarks.trimodal`, `benchmarks.fsdd`) take longer and are run by themselves.
+The scores on real data (`benchmarks.trimodal`, `fusions`, `esc10`, `fsdd`) take longer and are run by themselves.
 
     python -m benchmarks
 """
