@@ -29,8 +29,9 @@ class AudioLoader(BaseSoundTransformer):
         Average the channels, or keep them in cells of shape (channels, T).
     dtype : {"float32", "int16"}, default="float32"
         Cells from -1 to 1, or 16-bit samples, which take half the memory and come several times as fast from 16-bit WAV
-        files. Everything that takes sounds in mmsk takes both. Other samples are rounded to 16 bits; those beyond -1
-        to 1 are clipped, and sounds that reach beyond twice that are refused.
+        files. Everything that takes sounds in mmsk takes both; weights of an encoder go with what it was trained on.
+        Other samples are rounded to 16 bits; those beyond -1 to 1 are clipped, and sounds that reach beyond twice that
+        are refused.
     on_error : {"raise", "missing"}, default="raise"
         What a sound that cannot be read does: raise `BadInputError`, or become a missing cell, with one
         `UnreadableCellWarning` a call.
