@@ -104,19 +104,22 @@ print(f"{len(X)} clips with {len(np.unique(y))} tags, {folds.get_n_splits()} fol
 # Two views of one column
 # -----------------------
 # A `ColumnTransformer` may read the same files twice, into two modalities. What loaders do depends on no other row, so
-# it is done once here for all folds.
+# it is done once here for all folds. Waves are brought to one loudness, as in the recipe: how loud a recording is says
+# little about what is heard.
 sound = {"sampling_rate": SAMPLING_RATE, "duration": options.seconds}
+frames = {"n_fft": 512, "hop_length": int(128 * options.seconds)}  # 63 of them, however long the clips are
 load = ColumnTransformer(
-    [("wave", AudioLoader(**sound), ["clip"]), ("mfcc", MFCC(40, n_fft=512, hop_length=128, **sound), ["clip"])]
+    [("wave", AudioLoader(**sound), ["clip"]), ("mfcc", MFCC(40, **frames, **sound), ["clip"])]
 ).set_output(transform="pandas")
 cells = load.fit_transform(X)
+cells["wave__clip"] = [wave / max(np.abs(wave).max(), 1e-6) for wave in cells["wave__clip"]]
 
 # %%
 # The ensemble
 # ------------
 # `FoldEnsembleClassifier` trains one network a fold of its training rows, `LateFusionClassifier` combines classifiers
 # of different modalities; both take geometric means unless they are told otherwise. One ``random_state`` outside seeds
-# every network differently.
+# all of them.
 
 
 def ensemble(name, encoder, augmentation):
@@ -182,7 +185,7 @@ plt.close(figure)
 # What the ensemble answered about clips that it was not trained on.
 figure, axes = plt.subplots(2, 4, figsize=(12, 5.5), layout="constrained")
 shown = np.random.default_rng(0).permutation(len(X))[: axes.size]
-spectrograms = MelSpectrogram(n_fft=512, hop_length=128, n_mels=64, **sound).fit_transform(X.iloc[shown])[:, 0]
+spectrograms = MelSpectrogram(n_mels=64, **frames, **sound).fit_transform(X.iloc[shown])[:, 0]
 for ax, i, spectrogram in zip(axes.flat, shown, spectrograms, strict=True):
     ax.imshow(spectrogram, origin="lower", aspect="auto")
     ax.set_title(f"{y[i]}\n" + "\n".join(f"{place}. {tag}" for place, tag in enumerate(answers[i], 1)), fontsize=9)
