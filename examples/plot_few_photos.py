@@ -105,9 +105,9 @@ weights = options.weights
 if weights is None:
     others = [shape for shape in SHAPES if shape not in OWN] * 60
     cells = load.fit_transform([draw(*shape) for shape in others])
-    network = ImageEncoder(options.backbone, output_dim=None, lr=1e-3, batch_size=32, max_epochs=15, random_state=0)
+    encoder = ImageEncoder(options.backbone, output_dim=None, lr=1e-3, batch_size=32, max_epochs=15, random_state=0)
     weights = folder / "shapes.safetensors"
-    network.fit(cells, ["-".join(map(str, shape)) for shape in others]).save_weights(weights)
+    encoder.fit(cells, ["-".join(map(str, shape)) for shape in others]).save_weights(weights)
 
 # %%
 # What is compared
