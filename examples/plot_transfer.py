@@ -136,9 +136,9 @@ def carried_weights(name, seed):
 # %%
 # Five ways to use it
 # -------------------
-# As it is, the network only turns pictures into numbers, for a linear classifier. (The encoder trains a layer of its
-# own for an epoch and sets it aside; nothing of the network changes.) Frozen, it is read by a small network, and
-# computed once a picture rather than once an epoch. Fine-tuned, it learns a tenth as fast as what reads it.
+# As it is, the network only turns pictures into numbers, for a linear classifier. Frozen, it is read by a small
+# network, and computed once a picture rather than once an epoch. Fine-tuned, it learns a tenth as fast as what reads
+# it.
 
 
 def ways(name, seed):

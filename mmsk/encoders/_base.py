@@ -1,10 +1,12 @@
 """What every encoder shares: one modality, trained alone or inside a fused network."""
 
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
 from sklearn.exceptions import NotFittedError
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.multiclass import type_of_target
 
 from mmsk import net, nn
@@ -20,7 +22,11 @@ class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEstim
     A subclass names the kinds of cells it reads in `_kinds` and builds its torch module in :meth:`build`.
     """
 
-    _parameter_constraints: dict = {**TRAINING_CONSTRAINTS, "weights": [str, Path, None]}
+    _parameter_constraints: dict = {
+        **TRAINING_CONSTRAINTS,
+        "weights": [str, Path, None],
+        "max_epochs": [Interval(Integral, 0, None, closed="left")],  # 0: as `weights` have it
+    }
     _kinds: tuple = ()
 
     def build(self, modality):

@@ -33,7 +33,8 @@ class ImageEncoder(BaseEncoder):
     lr_scale : float, default=1.0
         What the learning rate of the backbone is multiplied with, also inside a fused network.
     max_epochs, batch_size : int, default=40, 64
-        Passes over the rows and rows a step, when trained alone.
+        Passes over the rows and rows a step, when trained alone. With ``max_epochs=0`` and ``output_dim=None``
+        `transform` gives the features of the backbone as `weights` have them.
     lr, weight_decay : float, default=3e-3, 1e-2
         Peak learning rate and decay of AdamW, when trained alone.
     callbacks : list, default=None

@@ -72,6 +72,20 @@ def test_weights_of_the_backbone_from_a_file(form, state, tmp_path):
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(encoder)).transform(X), encoder.transform(X))
 
 
+@pytest.mark.parametrize("trainable", ["all", "head"])
+def test_no_epochs_give_the_network_as_it_is(trainable, state, tmp_path):
+    save_file(state, path := tmp_path / "weights.safetensors")
+    X, y = photos(missing=0.3)
+    same = {"weights": path, "output_dim": None, "random_state": 0}
+    as_it_is = ImageEncoder(SMALL, trainable=trainable, max_epochs=0, **same).fit(X, y)
+    for name, value in weights_of(as_it_is).items():
+        if name.startswith("trunk."):
+            assert torch.equal(value, state[name.removeprefix("trunk.")]), name
+    assert as_it_is.n_iter_ == len(as_it_is.history_) == 0
+    frozen = ImageEncoder(SMALL, trainable="head", max_epochs=1, **same).fit(X, y)
+    np.testing.assert_array_equal(as_it_is.transform(X), frozen.transform(X))
+
+
 def test_default_weights_come_from_the_cache(state, no_internet):
     weights = models.get_model_weights(SMALL).DEFAULT
     cache = no_internet / "hub" / "checkpoints"
