@@ -119,7 +119,7 @@ cells["wave__clip"] = [wave / max(np.abs(wave).max(), 1e-6) for wave in cells["w
 # ------------
 # `FoldEnsembleClassifier` trains one network a fold of its training rows, `LateFusionClassifier` combines classifiers
 # of different modalities; both take geometric means unless they are told otherwise. One ``random_state`` outside seeds
-# all of them.
+# every network anew.
 
 
 def ensemble(name, encoder, augmentation):

@@ -7,6 +7,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import has_fit_parameter
 
+from mmsk.ensemble._base import BaseEnsembleClassifier
 from mmsk.exceptions import BadInputError
 
 
@@ -16,7 +17,7 @@ def clone_seeded(estimator, rng):
     Parameters
     ----------
     estimator : estimator
-        Seeds that are given stay.
+        Seeds that are given stay. An ensemble within it gets a seed, its members do not: it seeds each of them anew.
     rng : RandomState instance or None
         Where seeds come from; None leaves the clone without.
 
@@ -27,10 +28,20 @@ def clone_seeded(estimator, rng):
     """
     member = clone(estimator)
     if rng is not None:
-        params = sorted(name for name, value in member.get_params().items() if value is None)
-        seedless = [name for name in params if name.split("__")[-1] == "random_state"]
+        seedless = sorted(_seedless(member))
         member.set_params(**{name: int(rng.randint(2**31 - 1)) for name in seedless})
     return member
+
+
+def _seedless(estimator):
+    """Name the seeds to be set, those of the members of ensembles left out."""
+    params = estimator.get_params()
+    names = [name for name, value in params.items() if value is None and name.split("__")[-1] == "random_state"]
+    parts = {"": estimator} | {f"{name}__": part for name, part in params.items()}
+    for prefix, part in parts.items():
+        if isinstance(part, BaseEnsembleClassifier):
+            names = [name for name in names if not name.startswith(prefix) or "__" not in name.removeprefix(prefix)]
+    return names
 
 
 def fit_member(estimator, X, y, sample_weight, rows):

@@ -23,7 +23,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from mmsk import FoldEnsembleClassifier, MultiModalClassifier
+from mmsk import FoldEnsembleClassifier, LateFusionClassifier, MultiModalClassifier
 from mmsk.exceptions import BadInputError
 from mmsk.metrics import make_map_at_k_scorer, map_at_k_score
 from tests.ensemble.members import Memory, small_network
@@ -142,6 +142,21 @@ def test_seeds_of_members_come_from_the_ensemble_where_they_have_none(digits):
     fixed = tree(cv=3).fit(X, y)
     assert [member.random_state for member in fixed.estimators_] == [0, 0, 0]
     assert loose.estimator.random_state is None
+
+
+def test_members_are_seeded_anew_within_another_ensemble(digits):
+    X, _, y, _ = digits
+    forest = FoldEnsembleClassifier(DecisionTreeClassifier(max_features=2), cv=3)
+    late = LateFusionClassifier(
+        [("a", forest, slice(0, 32)), ("b", make_pipeline(forest), slice(32, 64))], random_state=0
+    )
+    parts = [late.fit(X, y).estimators_[0][1], late.estimators_[1][1][-1], clone(late).fit(X, y).estimators_[0][1]]
+    seeds = [[member.random_state for member in part.estimators_] for part in parts]
+    assert len({*seeds[0], *seeds[1]}) == 6
+    assert seeds[2] == seeds[0]
+    folds = FoldEnsembleClassifier(late.set_params(random_state=None), cv=2, random_state=0).fit(X, y)
+    trees = [tree for each in folds.estimators_ for tree in each.estimators_[0][1].estimators_]
+    assert len({tree.random_state for tree in trees}) == 6
 
 
 def test_inside_the_tools_of_scikit_learn(digits):
