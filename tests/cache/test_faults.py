@@ -1,0 +1,174 @@
+"""What may happen to a cache: spoilt files, killed runs, several processes and threads."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from mmsk import cache
+from mmsk.preprocessing import ImageLoader
+from tests.cache.reading import Bytes, n_reads, reads, segments, texts
+from tests.preprocessing.files import write_image
+
+
+def change_index(path, change):
+    index = json.loads((path / "index.json").read_text())
+    (path / "index.json").write_text(json.dumps(change(index)))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda path: os.truncate(path / "cells", 5),
+        lambda path: (path / "cells").unlink(),
+        lambda path: (path / "cells").write_bytes(b""),
+        lambda path: os.truncate(path / "index.json", 20),
+        lambda path: (path / "index.json").write_bytes(b""),
+        lambda path: (path / "index.json").write_bytes(b"\xff\xfe{"),
+        lambda path: (path / "index.json").write_text("[]"),
+        lambda path: change_index(path, lambda index: {"keys": index["keys"]}),
+        lambda path: change_index(path, lambda index: index | {"keys": index["keys"] * 2}),
+        lambda path: (path / "index.json").unlink(),
+    ],
+)
+@pytest.mark.parametrize("length", [4, None])
+def test_a_spoilt_segment_is_removed_and_rebuilt(files, tmp_path, spoil, length):
+    paths = files("abcd", "efgh")
+    reader = Bytes(length, memory=str(tmp_path / "kept")).fit(paths)
+    reader.transform(paths)
+    (spoilt,) = segments(tmp_path)
+    spoil(spoilt)
+    for _ in range(2):
+        assert texts(reader.transform(paths)) == ["abcd", "efgh"]
+    assert n_reads() == 2 + 2
+    assert not spoilt.exists() and len(segments(tmp_path)) == 1
+
+
+def test_a_cache_that_may_only_be_read_serves(files, tmp_path):
+    paths = files("abcd", "efgh")
+    Bytes(memory=str(tmp_path / "kept")).fit_transform(paths)
+    (segment,) = segments(tmp_path)
+    (segment / cache._LAST_USE).unlink()  # a mark that cannot be set
+    assert texts(Bytes(memory=str(tmp_path / "kept")).fit_transform(paths)) == ["abcd", "efgh"]
+    assert n_reads() == 2
+
+
+def test_an_exception_leaves_nothing_behind(files, tmp_path):
+    class Broken(Bytes):
+        def _read(self, cell):
+            if len(reads) == 1:
+                raise ZeroDivisionError
+            return super()._read(cell)
+
+    paths = files("abcd", "efgh")
+    with pytest.raises(ZeroDivisionError):
+        Broken(memory=str(tmp_path / "kept")).fit_transform(paths)
+    assert not list(Path(tmp_path).rglob(f"{cache._UNFINISHED}*"))
+    assert not segments(tmp_path)
+
+
+PROGRAM = """
+import sys, time
+from pathlib import Path
+import numpy as np
+from mmsk.preprocessing import ImageLoader
+
+class Slow(ImageLoader):
+    def _read(self, cell):
+        with open(log, "a") as file:
+            file.write(Path(cell).name + "\\n")
+        if Path(cell).name == stop:
+            time.sleep(600)
+        time.sleep(0.02)
+        return super()._read(cell)
+
+Slow.__module__ = "slow"
+memory, log, stop, *paths = sys.argv[1:]
+cells = Slow((8, 6), resize="pad", memory=memory).fit_transform(paths)[:, 0]
+print(" ".join(str(int(cell.astype(int).sum())) for cell in cells))
+"""
+
+
+def start(*arguments):
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", PROGRAM, *map(str, arguments)], stdout=subprocess.PIPE, text=True
+    )
+
+
+def expected_sums(paths):
+    cells = ImageLoader((8, 6), resize="pad").fit_transform(paths)[:, 0]
+    return " ".join(str(int(cell.astype(int).sum())) for cell in cells) + "\n"
+
+
+def wait_for(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the other process does not come forward"
+        time.sleep(0.01)
+
+
+def test_a_killed_run_leaves_a_cache_that_is_rebuilt(tmp_path):
+    paths = [write_image(tmp_path / f"{i}.png", seed=i) for i in range(5)]
+    kept, log = tmp_path / "kept", tmp_path / "log"
+    process = start(kept, log, "3.png", *paths)
+    wait_for(lambda: log.exists() and "3.png" in log.read_text())
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    (unfinished,) = kept.rglob(f"{cache._UNFINISHED}*")
+    assert not segments(kept)
+    process = start(kept, log, "", *paths)
+    assert process.communicate(timeout=60)[0] == expected_sums(paths)
+    assert log.read_text().split() == [f"{i}.png" for i in (0, 1, 2, 3, 0, 1, 2, 3, 4)]
+    assert len(segments(kept)) == 1 and unfinished.exists()  # it might still be written
+    long_ago = time.time() - 2 * 24 * 60 * 60
+    os.utime(unfinished / "cells", (long_ago, long_ago))
+    process = start(kept, log, "", write_image(tmp_path / "new.png"))
+    process.communicate(timeout=60)
+    assert not unfinished.exists()
+
+
+def test_two_processes_share_one_cache(tmp_path):
+    paths = [write_image(tmp_path / f"{i}.png", seed=i) for i in range(12)]
+    kept, log = tmp_path / "kept", tmp_path / "log"
+    processes = [start(kept, log, "", *paths), start(kept, log, "", *paths[::-1])]
+    sums = [process.communicate(timeout=120)[0] for process in processes]
+    assert sums == [expected_sums(paths), expected_sums(paths[::-1])]
+    assert sorted(log.read_text().split()) == sorted(Path(path).name for path in paths)
+
+
+@pytest.mark.parametrize("locks", [True, False])
+def test_calls_at_the_same_time_are_both_right(files, tmp_path, monkeypatch, locks):
+    if not locks:
+        monkeypatch.setattr(cache, "fcntl", None)
+    paths = files(*(f"{i:04}" for i in range(40)))
+    started = threading.Barrier(2, timeout=20)
+
+    class Meeting(Bytes):
+        def _read(self, cell):
+            if cell == paths[0] and not locks:
+                started.wait()
+            time.sleep(0.001)
+            return super()._read(cell)
+
+    outputs = [None, None]
+
+    def work(i):
+        if locks:
+            started.wait()
+        outputs[i] = texts(Meeting(memory=str(tmp_path / "kept")).fit_transform(paths))
+
+    workers = [threading.Thread(target=work, args=(i,)) for i in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert outputs[0] == outputs[1] == [f"{i:04}" for i in range(40)]
+    assert n_reads() == (40 if locks else 80)
+    assert texts(Meeting(memory=str(tmp_path / "kept")).fit_transform(paths[1:])) == outputs[0][1:]
+    assert n_reads() == 0
