@@ -22,6 +22,7 @@ import numpy as np
 from sklearn.utils.validation import check_memory
 
 from mmsk import __version__
+from mmsk.exceptions import BadInputError
 
 try:
     import fcntl
@@ -150,9 +151,10 @@ class CellCache:
 
     def __init__(self, location, name, content, layout):
         self.layout = layout
+        self.step = name.rpartition(".")[2]
         digest = joblib.hash((_FORMAT, __version__, name, content, layout))
         # The prefix keeps joblib from taking the directory of all segments for one of them.
-        self.directory = Path(location) / "mmsk" / f"{name.rpartition('.')[2]}-{digest}"
+        self.directory = Path(location) / "mmsk" / f"{self.step}-{digest}"
 
     def find(self, keys):
         """Look cells up.
@@ -234,9 +236,22 @@ class CellCache:
         ------
         None
             Nothing.
+
+        Raises
+        ------
+        BadInputError
+            If nothing can be written there.
         """
-        self.directory.mkdir(parents=True, exist_ok=True)
-        with open(self.directory / "lock", "ab") as file:
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            file = open(self.directory / "lock", "ab")
+        except OSError as error:
+            raise BadInputError(
+                f"cells that `memory` does not hold yet cannot be kept there: {error}",
+                step=self.step,
+                fix="Give a folder that can be written, or memory=None.",
+            ) from error
+        with file:
             with suppress(OSError):  # some network drives have no locks
                 if fcntl is not None:
                     fcntl.flock(file, fcntl.LOCK_EX)  # closing the file gives it back, and so does the end of a process

@@ -150,6 +150,8 @@ class WaveformAugmentation(BaseAugmentation):
         if samples.device.type != "cpu":
             return torch.where(per_row(chosen, samples), self._stretch_rows(samples, rate, pitch), samples)
         places = chosen.nonzero()[:, 0]
+        if not len(places):  # split would give one part of no rows, of which there is no FFT
+            return samples
         changed = samples.clone()
         for part in places.split(max(1, _SAMPLES_AT_ONCE // samples[0].numel())):
             changed[part] = self._stretch_rows(samples[part], rate[part], pitch[part])

@@ -4,7 +4,14 @@ A cell may also be a `mmsk.lazy.LazyCell`, an array that is decoded when it is a
 Everything that travels between the steps of a pipeline is one of these or an ordinary numeric column.
 """
 
-from mmsk.columns._cells import is_missing, is_tensor_column, make_column, presence_of, stack_column
+from mmsk.columns._cells import (
+    is_blank_column,
+    is_missing,
+    is_tensor_column,
+    make_column,
+    presence_of,
+    stack_column,
+)
 from mmsk.columns._frames import frame_columns, frame_presence, join_columns
 from mmsk.columns._modalities import TABLE, group_columns, group_raw_columns, is_number_column
 
@@ -14,6 +21,7 @@ __all__ = [
     "frame_presence",
     "group_columns",
     "group_raw_columns",
+    "is_blank_column",
     "is_missing",
     "is_number_column",
     "is_tensor_column",

@@ -161,6 +161,29 @@ def stack_column(column):
     return block, presence
 
 
+def is_blank_column(column):
+    """Tell whether a column holds nothing but None, as loaders leave it; an empty column of numbers holds NaN.
+
+    Parameters
+    ----------
+    column : ndarray of shape (n_rows,)
+        A column.
+
+    Returns
+    -------
+    bool
+        Whether there are rows, and none has a cell.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mmsk.columns import is_blank_column
+    >>> is_blank_column(np.array([None, None])), is_blank_column(np.array([None, np.nan], dtype=object))
+    (True, False)
+    """
+    return column.dtype == object and len(column) > 0 and all(cell is None for cell in column)
+
+
 def is_tensor_column(column):
     """Tell whether a column holds array cells.
 

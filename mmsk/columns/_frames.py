@@ -84,7 +84,7 @@ def _object_array(cells):
 
 def _to_array(column):
     if isinstance(column, np.ndarray):
-        return column if column.dtype.kind in "iufbO" else column.astype(object)
+        return column if column.dtype.kind in "iufbO" else _to_objects(column)
     if str(getattr(column, "dtype", "")) == "category":
         return np.asarray(column.astype(object), dtype=object)
     array = column.to_numpy()
@@ -94,6 +94,12 @@ def _to_array(column):
         if _is_nullable_number(column):
             return column.to_numpy(dtype=np.float64, na_value=np.nan)
         return array
+    return _to_objects(array)
+
+
+def _to_objects(array):
+    if array.dtype.kind in "mM":  # nanoseconds would become integers, and NaT the least of them
+        array = array.astype(f"{array.dtype.kind}8[us]")
     return array.astype(object)
 
 

@@ -4,7 +4,7 @@ import numbers
 
 import numpy as np
 
-from mmsk.columns._cells import is_missing, is_tensor_column, make_column, presence_of
+from mmsk.columns._cells import is_blank_column, is_missing, is_tensor_column, make_column, presence_of
 
 TABLE = "table"
 # What stands for a column of raw cells where columns of arrays are looked for.
@@ -45,7 +45,7 @@ def group_columns(names, columns, keys=()):
         remaining = iter(keys)
         table_key = None
         for i, column in enumerate(columns):
-            if is_tensor_column(column):
+            if _is_modality(column):
                 groups[next(remaining, f"x{i}")] = [i]
             elif table_key is None:
                 table_key = next(remaining, TABLE)
@@ -58,9 +58,13 @@ def group_columns(names, columns, keys=()):
         if separator and prefix:
             key = prefix
         else:
-            key = name if is_tensor_column(column) else TABLE
+            key = name if _is_modality(column) else TABLE
         groups.setdefault(key, []).append(i)
     return groups
+
+
+def _is_modality(column):
+    return is_tensor_column(column) or is_blank_column(column)
 
 
 def group_raw_columns(names, columns, keys=()):

@@ -87,7 +87,9 @@ class MultiModalClassifier(ClassifierMixin, BaseMultiModal):
         ``"tensorboard"`` (extra ``mmsk[tensorboard]``) writes the history below ``runs``. ``"progress"`` shows a bar.
         The loss that counts is ``valid_loss``, or ``train_loss`` where no rows are held out.
     warm_start : bool, default=False
-        Whether another fit goes on from the weights there are.
+        Whether another fit goes on from the weights there are. The network and the optimizer stay as they are, all
+        else may change in between. After a pickle the optimizer starts anew: such a model predicts the same, but trains
+        on a little differently.
     device : str, default="auto"
         A GPU where there is one, or any torch device. A model trained on a GPU opens on a machine without.
     device_memory : float, default=0.5
@@ -260,7 +262,7 @@ class MultiModalClassifier(ClassifierMixin, BaseMultiModal):
 
     @_fit_context(prefer_skip_nested_validation=False)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
-        """Train one more epoch, at a constant learning rate.
+        """Train one more epoch, at a constant learning rate; the optimizer starts anew after a pickle.
 
         Parameters
         ----------
@@ -311,12 +313,21 @@ class MultiModalClassifier(ClassifierMixin, BaseMultiModal):
     def _class_weights(self, classes, target):
         if self.class_weight is None:
             return None
-        return lambda weight: compute_class_weight(
-            self.class_weight if self.class_weight == "balanced" else dict(self.class_weight),
-            classes=classes,
-            y=classes[target],
-            sample_weight=weight,
-        )[target]
+        if self.class_weight != "balanced":
+            return lambda weight: compute_class_weight(dict(self.class_weight), classes=classes, y=classes[target])[
+                target
+            ]
+
+        def weigh(weight):
+            # Of the classes that come: a further batch, or rows of weight zero, may lack some.
+            rows = weight > 0
+            there, numbers = np.unique(target[rows], return_inverse=True)
+            factors = compute_class_weight(
+                "balanced", classes=np.arange(len(there)), y=numbers, sample_weight=weight[rows]
+            )
+            return np.bincount(there, factors, minlength=len(classes))[target]
+
+        return weigh
 
     def _logits(self, X):
         columns = self._read_predict(X)

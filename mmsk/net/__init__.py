@@ -20,6 +20,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "Plan",
             "build_net",
             "build_network",
+            "change_settings",
             "learn_statistics",
             "outputs",
             "set_rate",

@@ -58,7 +58,7 @@ class GradientModulation:
                 if weight.grad is None:
                     continue
                 noise = None
-                if weight.grad.ndim > 1:
+                if weight.grad.ndim > 1 and weight.grad.numel() > 1:
                     noise = torch.empty_like(weight.grad).normal_(generator=self.generator).mul_(weight.grad.std())
                 weight.grad.mul_(factor)
                 if noise is not None:

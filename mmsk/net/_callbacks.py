@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -75,10 +76,16 @@ class BestWeights(Checkpoint):
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):
         """Make the directory; not before, as a model that is opened is not trained."""
-        self.monitor = f"{_watched(net)}_best"
+        self.monitor = partial(_is_best, _watched(net), len(net.history))
         self.dirname = str(Path("checkpoints") / f"{datetime.now():%Y%m%d-%H%M%S}-{uuid4().hex[:8]}")
         Path(self.dirname).mkdir(parents=True)
         super().on_train_begin(net, X, y, **kwargs)
+
+    def on_train_end(self, net, **kwargs):
+        """Go back to the best weights; the history stays that of all epochs."""
+        history = net.history
+        super().on_train_end(net, **kwargs)
+        net.history = history
 
     def _save_params(self, f, net, f_name, log_name):
         if f_name == "f_history":
@@ -133,6 +140,11 @@ class Board(TensorBoard):
 
 def _watched(net):
     return "train_loss" if net.train_split is None else "valid_loss"
+
+
+def _is_best(loss, first, net):
+    """Tell whether the last epoch is the best one of this training, which began with epoch `first`."""
+    return net.history[-1, loss] == min(row[loss] for row in net.history[first:])
 
 
 def _silent(text):

@@ -14,6 +14,9 @@ from mmsk.lazy import LazyCell
 from mmsk.net._modality import RAGGED, block_dtype
 from mmsk.net._sources import Block, UnreadCells, check_finite, put_cell
 
+# Codes are kept as integers, which would make something of NaN.
+_DTYPE_KINDS = {"codes": "iub"}
+
 
 @dataclass
 class Cells:
@@ -174,7 +177,9 @@ def _check_cell(cell, modality, row, name, step):
         problem = f"expected an array cell of modality {modality.key!r}, got {type(cell).__name__}"
     elif cell.ndim != len(modality.shape) or cell.shape[: len(fixed)] != fixed:
         problem = f"a cell of shape {cell.shape} where modality {modality.key!r} has shape {modality.shape}"
-    elif block_dtype(cell.dtype, modality.kind) != modality.dtype or cell.dtype.kind not in "iufb":
+    elif block_dtype(cell.dtype, modality.kind) != modality.dtype or cell.dtype.kind not in _DTYPE_KINDS.get(
+        modality.kind, "iufb"
+    ):
         problem = f"a cell of dtype {cell.dtype} where training had {modality.dtype} in modality {modality.key!r}"
     if problem:
         shown = {} if isinstance(cell, (np.ndarray, LazyCell)) else {"value": cell}
@@ -232,7 +237,7 @@ def _number(cell, row, name, step):
         return float(cell)
     except (TypeError, ValueError) as error:
         raise BadInputError(
-            f"expected a number or an array, got {type(cell).__name__}",
+            f"expected a number, got {type(cell).__name__}",
             step=step,
             row=row,
             column=name,

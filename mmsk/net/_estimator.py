@@ -115,7 +115,8 @@ class NeuralEstimator(BaseEstimator):
         rows = np.flatnonzero(weight > 0)
         if len(rows) == 0:
             raise BadInputError("every sample_weight is zero", step=type(self).__name__)
-        return rows, weight
+        # Only their proportions count, and float32 cannot hold all that float64 can; a power of two changes no bit.
+        return rows, np.ldexp(weight, 1 - np.frexp(weight.max())[1])
 
     def _train(self, modalities, cells, numeric_dtype, target, weight, task, n_outputs, *, keep=False, epochs=None):
         """Train on the rows of positive weight; with `keep`, go on from the weights there are."""
@@ -139,8 +140,7 @@ class NeuralEstimator(BaseEstimator):
                 net.learn_statistics(network, self._plan, cells, weight)
                 self._build_net(network, mixed)
             else:
-                self.net_.set_params(batch_size=settings["batch_size"])
-                net.set_rate(self.net_, settings["lr"])
+                net.change_settings(self.net_, settings | {"step": type(self).__name__}, callbacks=epochs is None)
             # Single epochs have no course of the learning rate to follow.
             self.net_.schedule = settings["schedule"] if epochs is None else "constant"
             try:
@@ -158,9 +158,13 @@ class NeuralEstimator(BaseEstimator):
                         balanced=settings["sampler"] == "balanced",
                         memory_share=settings["device_memory"],
                     )
-            except BaseException:
+            except BaseException as error:
                 if not keep:
                     del self.net_  # half a training is no fit
+                if isinstance(error, BadInputError) and error.step is None:
+                    raise BadInputError(
+                        error.problem, step=type(self).__name__, row=error.row, column=error.column, fix=error.fix
+                    ) from error
                 raise
         self.history_ = self.net_.history
         self.n_iter_ = len(self.history_)

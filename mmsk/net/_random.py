@@ -4,37 +4,29 @@ torch draws initial weights and dropout masks from one generator a process. Seed
 and is not safe between threads, so every draw of mmsk comes from generators of its own.
 """
 
+from functools import cache
+
 import numpy as np
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 aten = torch.ops.aten
 
-# Random operators that take a generator under the same overload, and where a generator needs another overload.
-_IN_PLACE = {
-    aten.uniform_.default,
-    aten.normal_.default,
-    aten.bernoulli_.float,
-    aten.bernoulli_.Tensor,
-    aten.exponential_.default,
-    aten.random_.default,
-    aten.random_.to,
-    getattr(aten.random_, "from"),
-    aten.log_normal_.default,
-    aten.cauchy_.default,
-    aten.geometric_.default,
-    aten.bernoulli.default,
-    aten.multinomial.default,
-    aten.poisson.default,
-    aten.rrelu_with_noise.default,
-}
+# Random operators that have no argument for a generator; another overload does.
 _WITH_GENERATOR = {
     aten.rand.default: aten.rand.generator,
     aten.randn.default: aten.randn.generator,
     aten.randint.default: aten.randint.generator,
     aten.randint.low: aten.randint.low_generator,
     aten.randperm.default: aten.randperm.generator,
+    aten.randint_like.default: aten.randint_like.generator,
+    aten.randint_like.low_dtype: aten.randint_like.low_generator_dtype,
 }
+
+
+@cache
+def _takes_generator(func):
+    return any(argument.name == "generator" for argument in func._schema.arguments)
 
 
 class RandomFrom(TorchDispatchMode):
@@ -56,7 +48,7 @@ class RandomFrom(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        if func in _IN_PLACE:
+        if _takes_generator(func):
             if kwargs.get("generator") is None:
                 kwargs = {**kwargs, "generator": self.generator}
         elif func in _WITH_GENERATOR:

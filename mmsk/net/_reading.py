@@ -43,6 +43,13 @@ def read_columns(estimator, X, *, reset):
             if not columns or len(columns[0]) == 0:
                 raise BadInputError("Found array with 0 sample(s) while a minimum of 1 is required.", step=step)
             return names, columns, None
+        if not reset and holds_cells(X):
+            validate_data(estimator, X, reset=False, skip_check_array=True)  # says which names or columns are wrong
+            raise BadInputError(
+                "X holds arrays or texts where training had numbers only",
+                step=step,
+                fix="Give columns of numbers, or fit on rows that hold such cells.",
+            )
         array = validate_data(estimator, X, dtype=(np.float64, np.float32), ensure_all_finite="allow-nan", reset=reset)
     except BadInputError:
         raise

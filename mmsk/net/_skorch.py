@@ -151,6 +151,22 @@ class FusedNet(NeuralNet):
         """
         return self.module_(**x, **fit_params)
 
+    def predict(self, X):
+        """Predict class numbers or standardised targets, for callbacks that score.
+
+        Parameters
+        ----------
+        X : RowSubset
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,) or (n_rows, n_targets)
+            Predictions.
+        """
+        answers = self.predict_proba(X)
+        return answers.argmax(1) if isinstance(self.criterion_, torch.nn.CrossEntropyLoss) else answers
+
     def fit_loop(self, X, y=None, epochs=None, **kwargs):
         """Run the epochs.
 
@@ -223,14 +239,14 @@ class FusedNet(NeuralNet):
         losses, weights = [], []
         for batch in iterator:
             if self._announce_batches:
-                self.notify("on_batch_begin", batch=batch, training=training)
+                self.notify("on_batch_begin", batch=_heard(batch), training=training)
             step = self.train_step(batch, **fit_params) if training else self.validation_step(batch, **fit_params)
             losses.append(step["loss"].detach())
             weights.append(_total_weight(batch))
             if self._announce_batches:
                 self.history.record_batch(prefix + "_loss", float(losses[-1]))
                 self.history.record_batch(prefix + "_batch_size", batch[0]["n_rows"])
-                self.notify("on_batch_end", batch=batch, training=training, **step)
+                self.notify("on_batch_end", batch=_heard(batch), training=training, **step)
         if training and self._average is not None:
             self._average.lend()  # to validation, callbacks that keep weights, and whoever predicts
         if training and not self._announce_batches:
@@ -296,7 +312,7 @@ class FusedNet(NeuralNet):
             self.notify(
                 "on_grad_computed",
                 named_parameters=list(self.get_all_learnable_params()),
-                batch=batch,
+                batch=_heard(batch),
                 training=True,
             )
         if self.max_grad_norm is not None:
@@ -344,6 +360,12 @@ class FusedNet(NeuralNet):
 def _total_weight(batch):
     weight = batch[1][1]
     return batch[0]["n_rows"] if weight is None else weight.sum()
+
+
+def _heard(batch):
+    """Give callbacks inputs and targets; those of skorch that score know neither weights nor mixtures."""
+    inputs, (target, _, _) = batch
+    return inputs, target
 
 
 def _listens(callback):

@@ -152,6 +152,33 @@ def set_rate(net, lr):
         group["lr"] = lr * group.get("lr_scale", 1.0)
 
 
+# What may differ from one training of a net to the next.
+_CHANGEABLE = ("auxiliary_loss", "accumulate", "max_grad_norm", "ema_decay", "gradient_modulation", "gradient_blending")
+
+
+def change_settings(net, settings, callbacks):
+    """Let a net train on with other settings.
+
+    Parameters
+    ----------
+    net : FusedNet
+        Initialised.
+    settings : dict
+        Training parameters of the estimator, see `NeuralEstimator`.
+    callbacks : bool
+        Whether callbacks begin anew.
+    """
+    net.set_params(batch_size=settings["batch_size"])
+    if callbacks:
+        net.callbacks = make_callbacks(settings)
+        net.initialize_callbacks()
+    for name in _CHANGEABLE:
+        setattr(net, name, settings[name])
+    for group in net.optimizer_.param_groups:
+        group["weight_decay"] = settings["weight_decay"]
+    set_rate(net, settings["lr"])
+
+
 def build_net(network, plan, settings, device):
     """Wrap a network into a skorch net.
 

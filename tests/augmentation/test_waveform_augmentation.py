@@ -165,3 +165,9 @@ def test_real_files(tmp_path):
     changed = only(pitch_shift=(2, 2))(cells, generator())
     for row in changed:
         assert peak(row[800:-800]) == pytest.approx(440 * 2 ** (2 / 12), rel=0.01)
+
+
+def test_a_batch_of_which_no_row_is_drawn():
+    sounds = tones(2)
+    changed = only(time_stretch=(0.8, 1.25), pitch_shift=(-2, 2), probability=1e-9)(sounds, generator())
+    assert torch.equal(changed, sounds)

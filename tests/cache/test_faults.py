@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mmsk import cache
+from mmsk import BadInputError, cache
 from mmsk.preprocessing import ImageLoader
 from tests.cache.reading import Bytes, n_reads, reads, segments, texts
 from tests.preprocessing.files import write_image
@@ -57,6 +57,13 @@ def test_a_cache_that_may_only_be_read_serves(files, tmp_path):
     (segment / cache._LAST_USE).unlink()  # a mark that cannot be set
     assert texts(Bytes(memory=str(tmp_path / "kept")).fit_transform(paths)) == ["abcd", "efgh"]
     assert n_reads() == 2
+
+
+def test_a_folder_that_cannot_hold_a_cache(files, tmp_path):
+    (tmp_path / "kept" / "joblib").mkdir(parents=True)
+    (tmp_path / "kept" / "joblib" / "mmsk").symlink_to(tmp_path / "unplugged" / "drive")
+    with pytest.raises(BadInputError, match=r"^Bytes: cells that `memory` does not hold yet .* kept there: .*mmsk"):
+        Bytes(memory=str(tmp_path / "kept")).fit_transform(files("abcd"))
 
 
 def test_an_exception_leaves_nothing_behind(files, tmp_path):

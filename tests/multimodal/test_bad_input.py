@@ -200,3 +200,39 @@ def test_not_fitted():
     for method in ("predict", "predict_proba", "decision_function", "transform"):
         with pytest.raises(NotFittedError):
             getattr(small(), method)(X)
+
+
+@pytest.mark.parametrize("unit", ["ns", "us", "s"])
+@pytest.mark.parametrize("dtype", ["datetime64", "timedelta64"])
+def test_times_are_no_numbers(unit, dtype):
+    when = pd.Series(np.arange(40).astype(f"{dtype}[{unit}]"))
+    refused(lambda: small().fit(X.assign(when=when), Y), "row 0", "'when'", "expected a number, got")
+
+
+def test_a_photo_that_no_training_row_has_and_that_has_no_prefix():
+    frame = X.rename(columns={"sound__clip": "clip"}).assign(clip=None)
+    refused(lambda: small().fit(frame, Y), "'clip' is missing from every training row")
+
+
+def test_a_number_that_a_new_row_lacks_is_no_photo():
+    numbers = X[["age"]].assign(weight=1.0)
+    model = small().set_params(encoders="auto").fit(numbers, Y)
+    rows = pd.DataFrame([{"age": None, "weight": 1.0}], dtype=object)
+    np.testing.assert_array_equal(model.predict_proba(rows), model.predict_proba(rows.astype(float)))
+
+
+def test_cells_where_training_had_numbers():
+    numbers = X[["age"]].assign(photo=np.nan)
+    model = small().set_params(encoders="auto").fit(numbers, Y)
+    refused(lambda: model.predict(numbers.assign(photo=X["image__photo"])), "training had numbers only")
+
+
+@pytest.mark.parametrize("number", [np.nan, 2.7])
+def test_codes_are_integers(number):
+    caption = changed("text__caption", 3, np.full(12, number))
+    model = small().set_params(encoders="auto").fit(X, Y)
+    refused(lambda: model.predict(caption), "row 3", "'text__caption'", "dtype float64")
+
+
+def test_an_error_while_training_names_the_estimator():
+    refused(lambda: small(lr=1e30, max_epochs=30).fit(X, Y), "loss became nan", "Lower lr")

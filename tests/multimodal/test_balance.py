@@ -51,6 +51,16 @@ def test_modulation_factors_by_their_formula():
     torch.testing.assert_close(modulation.factors(*modulation.totals), expected)
 
 
+def test_modulation_of_a_weight_of_one_number():
+    encoders = [torch.nn.Linear(1, 1, bias=False), torch.nn.Linear(1, 1, bias=False)]
+    for encoder in encoders:
+        encoder.weight.grad = torch.ones(1, 1)
+    modulation = GradientModulation(0.5, torch.Generator().manual_seed(0))
+    modulation.listen([torch.tensor([0.1]), torch.tensor([2.0])], [None, None])
+    modulation.apply(encoders)
+    assert 0 < encoders[0].weight.grad.item() < encoders[1].weight.grad.item() == 1
+
+
 def test_modulated_gradients_are_smaller_and_noisy():
     encoders = [torch.nn.Linear(50, 80), torch.nn.Linear(50, 80)]
     generator = torch.Generator().manual_seed(0)

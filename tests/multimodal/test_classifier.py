@@ -168,6 +168,16 @@ def test_weights_count_as_repetitions():
     np.testing.assert_allclose(weighted, repeated, atol=1e-8)
 
 
+def test_class_weight_balances_the_classes_that_come():
+    X, y = make_rows(40)
+    first = np.flatnonzero(y != "cat")[:12]
+    some = small(class_weight="balanced").partial_fit(X.iloc[first], y[first], classes=np.unique(y))
+    assert np.isfinite(some.predict_proba(X)).all()
+    weight = np.where(y == "cat", 0.0, 1.0)
+    without = small(class_weight="balanced").fit(X, y, sample_weight=weight)
+    assert np.isfinite(without.predict_proba(X)).all()
+
+
 def test_class_weight_balances():
     X, y = make_rows(90)
     rare = np.concatenate([np.flatnonzero(y != "cat"), np.flatnonzero(y == "cat")[:3]])
@@ -213,7 +223,7 @@ def test_callbacks_hear_every_event():
             heard.append("train")
 
         def on_batch_end(self, net, batch, training, loss, **kwargs):
-            assert len(batch[1][0]) <= 16
+            assert len(batch[1]) <= 16
             heard.append("batch")
 
         def on_grad_computed(self, net, named_parameters, **kwargs):
@@ -234,7 +244,7 @@ def test_scores_passed_through_from_batches():
 
     class Count(Callback):
         def on_batch_end(self, net, batch, training, **kwargs):
-            net.history.record_batch("train_rows", len(batch[1][0]))
+            net.history.record_batch("train_rows", len(batch[1]))
 
     passed = PassthroughScoring("train_rows", lower_is_better=False, on_train=True)
     model = small(max_epochs=2, callbacks=[Count, ("rows", passed)]).fit(X, y)

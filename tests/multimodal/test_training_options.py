@@ -275,3 +275,25 @@ def test_numbers_alone_are_mixed_and_missing_ones_stay_missing():
     table = pd.DataFrame(X).add_prefix("x")
     model = linear(augment=[("all", MixUp(1.0))], max_epochs=8).fit(table, y)
     assert model.score(table.drop(index=5), np.delete(y, 5)) > 0.7
+
+
+def test_what_a_warm_start_may_change():
+    X, y = numbers()
+    model = linear(warm_start=True, max_epochs=2).fit(X, y)
+    changed = {"early_stopping": True, "n_iter_no_change": 1, "max_grad_norm": 1e-9, "accumulate": 3, "ema_decay": 0.9}
+    model.set_params(**changed, weight_decay=0.5, auxiliary_loss=0.9, max_epochs=50).fit(X, y)
+    assert model.n_iter_ < 20  # steps that short change nothing, and so training stops
+    assert "early_stopping" in dict(model.net_.callbacks_)
+    assert (model.net_.accumulate, model.net_.ema_decay, model.net_.auxiliary_loss) == (3, 0.9, 0.9)
+    assert {group["weight_decay"] for group in model.net_.optimizer_.param_groups} == {0.5}
+    model.set_params(early_stopping=False, max_epochs=3).fit(X, y)
+    assert len(model.history_) == model.n_iter_
+    assert "early_stopping" not in dict(model.net_.callbacks_)
+
+
+@pytest.mark.parametrize("factor", [2.0**-200, 2.0**140])
+def test_only_the_proportions_of_weights_count(factor):
+    X, y = numbers()
+    weight = np.random.default_rng(1).random(len(X))
+    plain, scaled = (linear().fit(X, y, sample_weight=w) for w in (weight, factor * weight))
+    np.testing.assert_array_equal(plain.predict_proba(X), scaled.predict_proba(X))

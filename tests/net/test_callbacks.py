@@ -5,11 +5,12 @@ import shutil
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
-from skorch.callbacks import Callback, Checkpoint, LRScheduler
+from skorch.callbacks import Callback, Checkpoint, EpochScoring, LRScheduler
 from skorch.callbacks import EarlyStopping as SkorchStopping
 from torch.optim.lr_scheduler import ExponentialLR
 
-from mmsk import BadInputError, ImageEncoder, MultiModalClassifier, MultiModalRegressor, TabularEncoder
+from mmsk import BadInputError, ImageEncoder, MixUp, MultiModalClassifier, MultiModalRegressor, TabularEncoder
+from tests.rows import make_rows
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +64,7 @@ def test_without_rows_held_out_the_training_loss_counts():
     fitted = model("reduce_lr", "checkpoint").fit(X, y)
     callbacks = dict(fitted.net_.callbacks_)
     assert callbacks["reduce_lr"].monitor == "train_loss"
-    assert callbacks["checkpoint"].monitor == "train_loss_best"
+    assert callbacks["checkpoint"].monitor.args[0] == "train_loss"
 
 
 def test_checkpoint_keeps_the_best_weights_and_ends_with_them(tmp_path):
@@ -176,3 +177,40 @@ def test_other_estimators_take_names_too():
 def test_unknown_names():
     with pytest.raises(BadInputError, match="callbacks names 'early_stoping'. Known are 'early_stopping'"):
         model("early_stoping").fit(*rows())
+
+
+def test_checkpoint_leaves_the_history_of_all_epochs():
+    X, y = rows()
+    fitted = model("checkpoint", validation_fraction=0.3).fit(X, y)
+    assert fitted.n_iter_ == len(fitted.history_) == 12
+    assert fitted.history_[:, "epoch"] == list(range(1, 13))
+
+
+def test_checkpoint_when_training_goes_on_and_gets_worse():
+    X, y = rows()
+    fitted = model("checkpoint").fit(X, y)
+    best = min(fitted.history_[:, "train_loss"])
+    fitted.partial_fit(X, 1 - y)
+    assert fitted.n_iter_ == 13
+    assert fitted.history_[-1, "train_loss"] > best
+    again = model("checkpoint", warm_start=True).fit(X, y).set_params(lr=1.0).fit(X, 1 - y)
+    assert again.n_iter_ == 24
+
+
+@pytest.mark.parametrize("augment", [None, [("all", MixUp(0.4))]])
+def test_scores_of_skorch(augment):
+    X, y = make_rows(40)
+    score = EpochScoring("accuracy", lower_is_better=False, name="right")
+    fitted = model(score, validation_fraction=0.25, max_epochs=4, augment=augment).fit(X, y)
+    right = fitted.history_[:, "right"]
+    assert all((10 * share) == pytest.approx(round(10 * share)) for share in right)  # of ten rows held out
+    on_training = EpochScoring("accuracy", lower_is_better=False, on_train=True, name="right")
+    fitted = model(on_training, max_epochs=15).fit(X, y)
+    assert fitted.history_[-1, "right"] > fitted.history_[0, "right"]
+
+
+def test_scores_of_skorch_for_numbers():
+    X, _ = rows()
+    score = EpochScoring("r2", lower_is_better=False, on_train=True)
+    fitted = MultiModalRegressor(callbacks=[score], max_epochs=15, random_state=0).fit(X, X[:, 0] - X[:, 1])
+    assert fitted.history_[-1, "r2"] > 0.5

@@ -20,6 +20,12 @@ DRAWS = {
     "multinomial": lambda: torch.multinomial(torch.ones(50), 20),
     "dropout": lambda: nn.functional.dropout(torch.ones(50), 0.5),
     "native dropout": lambda: torch.native_dropout(torch.ones(50), 0.5, True)[0],
+    "randint_like": lambda: torch.randint_like(torch.zeros(5), 1000),
+    "randint_like low": lambda: torch.randint_like(torch.zeros(5), 3, 1000),
+    "bernoulli p": lambda: torch.bernoulli(torch.zeros(50), 0.5),
+    "normal": lambda: torch.normal(torch.zeros(5), 1.0),
+    "normal of scales": lambda: torch.normal(0.0, torch.ones(5)),
+    "gamma": lambda: torch.distributions.Gamma(torch.ones(5), torch.ones(5)).sample(),
     "trunc_normal": lambda: nn.init.trunc_normal_(torch.zeros(5)),
 }
 
