@@ -92,7 +92,15 @@ def pair_by_class(tables, n_per_class, n_missing=(0, 1, 2), *, shuffle=True, ran
         pools = [items_of[name][label] for label in classes]
         drawn = np.array([pools[t][rng.randint(len(pools[t]))] for t in target])
         parts.append(_take(frame, drawn[order], present[order, i]))
-    return pd.concat(parts, axis=1), np.asarray(classes)[target[order]]
+    return pd.concat(parts, axis=1), _label_array(classes)[target[order]]
+
+
+def _label_array(classes):
+    if len(set(map(type, classes))) == 1:
+        return np.asarray(classes)
+    labels = np.empty(len(classes), dtype=object)  # np.asarray would make texts of all
+    labels[:] = classes
+    return labels
 
 
 def _check_entries(n_missing, n_modalities):

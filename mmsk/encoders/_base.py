@@ -126,6 +126,7 @@ class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEstim
         modalities, cells, numeric_dtype = self._read_fit(X)
         step = type(self).__name__
         if type_of_target(y).startswith("continuous"):
+            vars(self).pop("classes_", None)
             y, _ = read_values(y, step)
             rows, weight = self._check_rows(X, y, sample_weight)
             mean = np.average(y[rows], axis=0, weights=weight[rows])

@@ -182,6 +182,9 @@ class ImageEncoder(BaseEncoder):
 
     def _load_state(self, module, state):
         if self.backbone == "small" or any(name.startswith("trunk.") for name in state):  # what save_weights wrote
-            super()._load_state(module, state)
+            # Of grey photos there is one mean, and a backbone that starts from a file has three channels.
+            own = module.state_dict()
+            grey = [name for name in ("standardize.mean", "standardize.scale") if len(state.get(name, ())) == 1]
+            super()._load_state(module, state | {name: state[name].expand_as(own[name]).clone() for name in grey})
         else:
             nn.load_state(module.trunk, module.fit_state(state), repr(str(self.weights)), type(self).__name__)

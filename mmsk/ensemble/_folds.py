@@ -31,7 +31,10 @@ def split_rows(cv, X, y, random_state, step):
         Positions of training and held-out rows.
     """
     if not isinstance(cv, Integral):
-        return list(check_cv(cv, y, classifier=True).split(X, y))
+        rows = np.arange(len(y))
+        folds = check_cv(cv, y, classifier=True).split(X, y)
+        # Positions may come as lists, and as masks.
+        return [tuple(rows[np.asarray(part, dtype=None if len(part) else int)] for part in fold) for fold in folds]
     n_most = int(np.unique(y, return_counts=True)[1].max())
     if n_most < 2:
         raise BadInputError(

@@ -82,15 +82,18 @@ class NeuralEstimator(BaseEstimator):
             describe(key, positions, names, columns, step) for key, positions in self._group(names, columns).items()
         )
         cells = [collect(modality, columns, step, n_jobs=self._settings()["n_jobs"]) for modality in modalities]
+        self._check_present(modalities, cells)
+        return modalities, cells, numeric_dtype
+
+    def _check_present(self, modalities, cells):
         for modality, part in zip(modalities, cells, strict=True):
             if not part.presence.any():
                 raise BadInputError(
                     f"modality {modality.key!r} is missing from every training row",
-                    step=step,
+                    step=type(self).__name__,
                     column=modality.names[0],
-                    fix="Drop its columns, or give at least one row that has it.",
+                    fix="Drop its columns, or give at least one row that has it, of a weight above zero.",
                 )
-        return modalities, cells, numeric_dtype
 
     def _read_again(self, X):
         """Read rows for further training of the network there is."""
@@ -120,6 +123,9 @@ class NeuralEstimator(BaseEstimator):
 
     def _train(self, modalities, cells, numeric_dtype, target, weight, task, n_outputs, *, keep=False, epochs=None):
         """Train on the rows of positive weight; with `keep`, go on from the weights there are."""
+        if not keep:
+            vars(self).pop("net_", None)  # should this fit fail: an old network does not go with new labels
+            self._check_present(modalities, cells)  # again, as rows of weight zero are gone
         settings = self._settings()
         device = net.resolve_device(settings["device"])
         dtype, mixed = net.resolve_precision(settings["precision"], device, numeric_dtype == "float64")

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from mmsk.nn._layers import Dropout, perceptron
+from mmsk.nn._layers import Dropout, evaluating, perceptron, run_cells
 from mmsk.nn.fusions import Concatenation, everywhere
 
 
@@ -149,7 +149,7 @@ class FusedNetwork(nn.Module):
                 share = count.clamp_min(1.0).reshape(-1, *[1] * (embedding.ndim - 1))
                 total = like.new_zeros(n_rows, *embedding.shape[1:]).index_add(0, owner, embedding) / share
             else:
-                total = like.new_zeros(n_rows, *shape)
+                total = like.new_zeros(n_rows, *self._blank_shape(encoder, shape, x))
             embeddings.append(total)
             presence.append(count > 0)
         if all(there is None for there in presence):
@@ -157,16 +157,17 @@ class FusedNetwork(nn.Module):
         all_rows = torch.ones(n_rows, dtype=torch.bool, device=like.device)
         return embeddings, torch.stack([all_rows if there is None else there for there in presence], 1)
 
+    @torch.no_grad()
+    def _blank_shape(self, encoder, shape, x):
+        """Shape of a row's embedding in a batch that lacks the modality; learned tokens are as many as elsewhere."""
+        if self.tokens is None or self.takes != "tokens" or not hasattr(encoder, "sequence"):
+            return shape
+        with evaluating(encoder):
+            return encoder.sequence(x.new_zeros(1, *x.shape[1:])).shape[1:]
+
     def _encode_cells(self, encoder, x):
         run = encoder.sequence if self.takes == "tokens" and hasattr(encoder, "sequence") else encoder
-        if len(x) > 1 or not self.training:
-            return run(x)
-        # Batch statistics of a single cell are not defined: it is taken with those learned so far.
-        encoder.eval()
-        try:
-            return run(x)
-        finally:
-            encoder.train()
+        return run_cells(encoder, run, x)
 
     def fuse(self, embeddings, presence):
         """Join embeddings into one vector a row.

@@ -1,6 +1,7 @@
 """Small layers that the networks share."""
 
 import itertools
+from contextlib import contextmanager
 
 import torch
 from torch import nn
@@ -61,9 +62,63 @@ class Standardize(nn.Module):
         self.mean = mean.to(dtype)
         self.scale = torch.where(scale > noise, scale, torch.ones_like(scale)).to(dtype)
 
+    def _load_from_state_dict(self, state_dict, prefix, *args):
+        # Statistics of large numbers, such as times, are in float64 whatever the weights are, and must stay so.
+        for name in ("mean", "scale"):
+            own, stored = getattr(self, name), state_dict.get(prefix + name)
+            if stored is not None:
+                setattr(self, name, own.to(torch.promote_types(own.dtype, stored.dtype)))
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
     def forward(self, x):
         shape = (-1, *[1] * (x.ndim - 2))
         return (x.to(self.mean.dtype) - self.mean.reshape(shape)) / self.scale.reshape(shape)
+
+
+@contextmanager
+def evaluating(module):
+    """Let a module compute as it does at predict.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The module.
+
+    Yields
+    ------
+    None
+        Nothing.
+    """
+    training = module.training
+    module.eval()
+    try:
+        yield
+    finally:
+        module.train(training)
+
+
+def run_cells(module, run, x):
+    """Run a module on cells, which while it trains may be a single one.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The module.
+    run : callable
+        It, or one of its methods.
+    x : Tensor of shape (n_cells, ...)
+        Cells.
+
+    Returns
+    -------
+    Tensor of shape (n_cells, ...)
+        What comes out.
+    """
+    if len(x) > 1 or not module.training:
+        return run(x)
+    # Batch statistics of a single cell are not defined: it is taken with those learned so far.
+    with evaluating(module):
+        return run(x)
 
 
 def _channel_sums(cells, weight, center):

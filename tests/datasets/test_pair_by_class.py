@@ -126,3 +126,9 @@ def test_bad_types(tables):
         pair_by_class(tables, 0)
     with pytest.raises(ValueError, match="'n_missing' parameter of pair_by_class"):
         pair_by_class(tables, 1, n_missing=-1)
+
+
+def test_labels_of_several_types_stay_what_they_are():
+    tables = {"p": (["a", "b"], ["cat", 1]), "q": (["c", "d"], ["cat", 1])}
+    _, y = pair_by_class(tables, 2, n_missing=0, random_state=0)
+    assert sorted(y, key=str) == [1, 1, "cat", "cat"]

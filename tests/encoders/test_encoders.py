@@ -230,3 +230,11 @@ def test_longer_cells_at_predict_are_cut_with_a_warning():
     with pytest.warns(UserWarning, match="1 cells of modality 'cells' are longer"):
         cut = encoder.transform(pd.DataFrame({"clip": make_column([cell])}))
     np.testing.assert_allclose(cut, encoder.transform(pd.DataFrame({"clip": make_column([cell[5:-5]])})))
+
+
+def test_a_fit_on_numbers_forgets_the_classes_of_an_earlier_one():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20, 3))
+    encoder = TabularEncoder(max_epochs=1).fit(X, X[:, 0] > 0)
+    assert hasattr(encoder, "classes_")
+    assert not hasattr(encoder.fit(X, X[:, 0]), "classes_")

@@ -337,3 +337,26 @@ def test_a_rate_of_almost_nothing_leaves_the_backbone_as_it_is():
     longer = weights_of(clone(encoder).set_params(max_epochs=4).fit(X, y))
     assert torch.equal(fitted["trunk.stem.0.weight"], longer["trunk.stem.0.weight"])
     assert not torch.equal(fitted["projection.linear.weight"], longer["projection.linear.weight"])
+
+
+def test_the_scale_of_large_numbers_is_carried_over_whole(tmp_path):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"time": 1.7e9 + 100 * rng.normal(size=200), "size": rng.normal(size=200)})
+    X["image__photo"] = make_column(rng.integers(0, 255, (200, 3, 8, 8)).astype(np.uint8))
+    y = (X["time"] > 1.7e9).astype(int)
+    first = MultiModalClassifier(max_epochs=30, random_state=0).fit(X, y)
+    dict(first.encoders_)["table"].save_weights(tmp_path / "times.safetensors")
+    table = TabularEncoder(weights=tmp_path / "times.safetensors")
+    second = MultiModalClassifier([("table", table)], max_epochs=30, random_state=0).fit(X, y)
+    scales = [dict(model.encoders_)["table"]._module.standardize for model in (first, second)]
+    assert scales[1].mean.dtype == torch.float64
+    assert torch.equal(scales[0].mean, scales[1].mean)
+    assert second.score(X, y) > 0.95
+
+
+def test_a_backbone_of_grey_photos_takes_its_weights_back(tmp_path):
+    photos = np.random.default_rng(0).integers(0, 255, (8, 1, 32, 32)).astype(np.uint8)
+    first = ImageEncoder("resnet18", max_epochs=1, random_state=0).fit(photos, [0, 1] * 4)
+    first.save_weights(tmp_path / "grey.safetensors")
+    second = ImageEncoder("resnet18", weights=tmp_path / "grey.safetensors", max_epochs=0).fit(photos, [0, 1] * 4)
+    np.testing.assert_allclose(second.transform(photos), first.transform(photos), atol=1e-5)

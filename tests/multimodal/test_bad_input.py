@@ -236,3 +236,9 @@ def test_codes_are_integers(number):
 
 def test_an_error_while_training_names_the_estimator():
     refused(lambda: small(lr=1e30, max_epochs=30).fit(X, Y), "loss became nan", "Lower lr")
+
+
+def test_a_modality_that_only_rows_of_weight_zero_have():
+    few = X.assign(sound__clip=X["sound__clip"].where(np.arange(len(X)) < 6))
+    weight = np.where(np.arange(len(X)) < 6, 0.0, 1.0)
+    refused(lambda: small().fit(few, Y, sample_weight=weight), "'sound' is missing from every training row", "weight")

@@ -9,7 +9,14 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
 from skorch.callbacks import Callback, LRScheduler, PassthroughScoring
 
-from mmsk import ImageEncoder, MissingModalityWarning, MultiModalClassifier, SpectrogramEncoder, TextEncoder
+from mmsk import (
+    BadInputError,
+    ImageEncoder,
+    MissingModalityWarning,
+    MultiModalClassifier,
+    SpectrogramEncoder,
+    TextEncoder,
+)
 from mmsk.columns import make_column
 from tests.rows import make_rows
 
@@ -350,3 +357,13 @@ def test_repeated_rows_store_a_cell_once():
     _, cells, _ = model._read_fit(pd.concat([X, X, X[:5]]))
     assert [len(np.unique(part.slots)) for part in cells[:3]] == [20, 20, 20]
     assert len(cells[0].slots) == 45
+
+
+def test_a_fit_that_fails_leaves_no_model_of_other_labels():
+    X, y = make_rows(40)
+    model = small(max_epochs=1).fit(X, y)
+    model.set_params(encoders=[("image", ImageEncoder(weights="nowhere.safetensors"))])
+    with pytest.raises(BadInputError, match="nowhere"):
+        model.fit(X, np.where(y == "cat", "no", "yes"))
+    with pytest.raises(NotFittedError):
+        model.predict(X)

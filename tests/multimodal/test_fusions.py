@@ -16,6 +16,7 @@ from mmsk import (
     BottleneckFusion,
     CrossAttentionFusion,
     EarlyFusion,
+    ImageEncoder,
     LateFusion,
     LowRankFusion,
     MultiModalClassifier,
@@ -235,3 +236,21 @@ def test_early_fusion_takes_no_weights_of_single_inputs():
     early = EarlyFusion(TabularEncoder(weights="numbers.safetensors"))
     with pytest.raises(BadInputError, match="early fusion has weights='numbers.safetensors'"):
         MultiModalClassifier(fusion=early).fit(X, y)
+
+
+@pytest.mark.parametrize("fusion", [AttentionFusion, CrossAttentionFusion, BottleneckFusion])
+def test_learned_tokens_are_as_many_in_every_batch(fusion):
+    X, y = make_rows(40)
+    model = MultiModalClassifier(
+        [("image", ImageEncoder(widths=(4, 8)))], fusion=fusion("tokens"), missing="token", max_epochs=3, random_state=0
+    ).fit(X, y)
+    together = model.predict_proba(X)
+    alone = np.concatenate([model.predict_proba(X[i : i + 1]) for i in range(len(X))])
+    np.testing.assert_allclose(alone, together, atol=1e-5)
+
+
+def test_early_fusion_with_batch_statistics_and_a_batch_of_one_row():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"sound": make_column(rng.normal(size=(5, 20, 30)).astype(np.float32))})
+    model = MultiModalClassifier(fusion=EarlyFusion(SpectrogramEncoder("cnn2d")), batch_size=1, max_epochs=1)
+    assert np.isfinite(model.fit(X, [0, 1, 0, 1, 0]).predict_proba(X)).all()

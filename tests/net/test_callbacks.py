@@ -214,3 +214,9 @@ def test_scores_of_skorch_for_numbers():
     score = EpochScoring("r2", lower_is_better=False, on_train=True)
     fitted = MultiModalRegressor(callbacks=[score], max_epochs=15, random_state=0).fit(X, X[:, 0] - X[:, 1])
     assert fitted.history_[-1, "r2"] > 0.5
+
+
+def test_without_training_no_callback_is_asked():
+    X, y = rows()
+    names = ["early_stopping", "reduce_lr", "checkpoint"]
+    assert TabularEncoder(max_epochs=0, callbacks=names).fit(X, y).transform(X).shape[0] == len(X)

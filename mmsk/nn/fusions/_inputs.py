@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from mmsk.nn._layers import Standardize
+from mmsk.nn._layers import Standardize, run_cells
 from mmsk.nn.fusions._masks import blank, everywhere
 
 
@@ -112,7 +112,7 @@ class JoinedInputs(nn.Module):
             parts = [
                 torch.where(there[:, None], x, torch.nan) for x, there in zip(parts, presence.unbind(1), strict=True)
             ]
-            return self.encoder(torch.cat(parts, 1))
+            return run_cells(self.encoder, self.encoder, torch.cat(parts, 1))
         parts = [x if x.shape[2] == self.n_frames else F.interpolate(x, self.n_frames, mode="linear") for x in inputs]
         flags = presence.to(parts[0].dtype)[:, :, None].expand(-1, -1, self.n_frames)
-        return self.encoder(torch.cat([*parts, flags], 1))
+        return run_cells(self.encoder, self.encoder, torch.cat([*parts, flags], 1))
