@@ -12,7 +12,7 @@ from mmsk.columns._cells import (
     presence_of,
     stack_column,
 )
-from mmsk.columns._frames import frame_columns, frame_presence, join_columns
+from mmsk.columns._frames import frame_columns, frame_presence, join_columns, rows_to_table
 from mmsk.columns._modalities import TABLE, group_columns, group_raw_columns, is_number_column
 
 __all__ = [
@@ -28,5 +28,6 @@ __all__ = [
     "join_columns",
     "make_column",
     "presence_of",
+    "rows_to_table",
     "stack_column",
 ]

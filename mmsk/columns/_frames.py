@@ -78,6 +78,31 @@ def join_columns(columns):
     return table
 
 
+def rows_to_table(X):
+    """Make a table of a list of rows without looking inside their cells, as numpy would.
+
+    Parameters
+    ----------
+    X : object
+        What a user gave.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_columns), dtype object, or object
+        The table; what is no list of rows comes back as it is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mmsk.columns import rows_to_table
+    >>> rows_to_table([[np.zeros(3), 1.0], [np.zeros(3), 2.0]]).shape
+    (2, 2)
+    """
+    if not isinstance(X, list) or not X or not all(isinstance(row, (list, tuple)) for row in X):
+        return X
+    return join_columns(frame_columns(X)[1])
+
+
 def _object_array(cells):
     return np.fromiter(cells, dtype=object, count=len(cells))  # np.array would look inside cells that are sequences
 

@@ -8,7 +8,7 @@ from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _assert_all_finite, _check_sample_weight, _num_samples, validate_data
 
-from mmsk.columns import frame_columns, is_missing, join_columns
+from mmsk.columns import frame_columns, is_missing, rows_to_table
 from mmsk.exceptions import BadInputError
 
 
@@ -32,7 +32,7 @@ def read_table(estimator, X, *, reset):
     """
     try:
         if holds_cells(X):
-            X = _rows_to_array(X)
+            X = rows_to_table(X)
             validate_data(estimator, X, reset=reset, skip_check_array=True)
             if _num_samples(X) == 0:
                 raise BadInputError("Found array with 0 sample(s) while a minimum of 1 is required.")
@@ -66,12 +66,6 @@ def holds_cells(X):
         if first is not None and not isinstance(first, (Real, dict, list)):
             return True
     return False
-
-
-def _rows_to_array(X):
-    if not isinstance(X, list) or not all(isinstance(row, (list, tuple)) for row in X):
-        return X
-    return join_columns(frame_columns(X)[1])
 
 
 def read_labels(estimator, X, y, sample_weight):

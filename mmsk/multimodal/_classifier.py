@@ -87,9 +87,9 @@ class MultiModalClassifier(ClassifierMixin, BaseMultiModal):
         ``"tensorboard"`` (extra ``mmsk[tensorboard]``) writes the history below ``runs``. ``"progress"`` shows a bar.
         The loss that counts is ``valid_loss``, or ``train_loss`` where no rows are held out.
     warm_start : bool, default=False
-        Whether another fit goes on from the weights there are. The network and the optimizer stay as they are, all
-        else may change in between. After a pickle the optimizer starts anew: such a model predicts the same, but trains
-        on a little differently.
+        Whether another fit goes on from the weights there are. The network, `optimizer`, `device`, `precision` and
+        `compile` stay as they are; other parameters may change in between. After a pickle the optimizer starts anew:
+        such a model predicts the same, but trains on a little differently.
     device : str, default="auto"
         A GPU where there is one, or any torch device. A model trained on a GPU opens on a machine without.
     device_memory : float, default=0.5

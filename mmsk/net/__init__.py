@@ -23,7 +23,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "change_settings",
             "learn_statistics",
             "outputs",
-            "set_rate",
             "train",
             "weights_from_numpy",
             "weights_to_numpy",

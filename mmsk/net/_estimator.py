@@ -82,7 +82,6 @@ class NeuralEstimator(BaseEstimator):
             describe(key, positions, names, columns, step) for key, positions in self._group(names, columns).items()
         )
         cells = [collect(modality, columns, step, n_jobs=self._settings()["n_jobs"]) for modality in modalities]
-        self._check_present(modalities, cells)
         return modalities, cells, numeric_dtype
 
     def _check_present(self, modalities, cells):
@@ -125,7 +124,7 @@ class NeuralEstimator(BaseEstimator):
         """Train on the rows of positive weight; with `keep`, go on from the weights there are."""
         if not keep:
             vars(self).pop("net_", None)  # should this fit fail: an old network does not go with new labels
-            self._check_present(modalities, cells)  # again, as rows of weight zero are gone
+            self._check_present(modalities, cells)
         settings = self._settings()
         device = net.resolve_device(settings["device"])
         dtype, mixed = net.resolve_precision(settings["precision"], device, numeric_dtype == "float64")

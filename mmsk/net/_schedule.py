@@ -24,14 +24,14 @@ class Course:
     step: int = 0
 
 
-def cosine(step, n_steps, warmup):
+def cosine(step, n_steps, warmup=0.1):
     """Rise over the first share of the steps, then fall to zero along half a cosine (Loshchilov & Hutter, 2017).
 
     Parameters
     ----------
     step, n_steps : int
         Which step, of how many.
-    warmup : float
+    warmup : float, default=0.1
         Share of the steps during which the rate rises.
 
     Returns

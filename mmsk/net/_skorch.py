@@ -30,8 +30,6 @@ class FusedNet(NeuralNet):
         Weight of the modalities' own heads.
     schedule : {"constant", "cosine"}
         Course of the learning rate over the steps of one fit.
-    warmup : float
-        Share of the steps during which a cosine schedule first rises.
     mixed : bool
         Whether to multiply in bfloat16 while training.
     foreign_random : torch.Generator or None
@@ -59,7 +57,6 @@ class FusedNet(NeuralNet):
         *,
         auxiliary_loss=0.0,
         schedule="constant",
-        warmup=0.1,
         mixed=False,
         foreign_random=None,
         accumulate=1,
@@ -73,7 +70,6 @@ class FusedNet(NeuralNet):
         super().__init__(module, criterion, **kwargs)
         self.auxiliary_loss = auxiliary_loss
         self.schedule = schedule
-        self.warmup = warmup
         self.mixed = mixed
         self.foreign_random = foreign_random
         self.accumulate = accumulate
@@ -318,7 +314,7 @@ class FusedNet(NeuralNet):
         if self.max_grad_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.module_.parameters(), self.max_grad_norm)
         if self.schedule == "cosine":
-            self._set_rates(cosine(self._course.step, self._course.n_steps, self.warmup))
+            self._set_rates(cosine(self._course.step, self._course.n_steps))
         self._course.step += 1
         self.optimizer_.step()
         if self._average is not None:

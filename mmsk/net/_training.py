@@ -137,21 +137,6 @@ def _trunk_groups(network, lr):
     return [(f"encoders.{i}.trunk.*", {"lr": lr * scale, "lr_scale": scale}) for i, scale in own.items()]
 
 
-def set_rate(net, lr):
-    """Change the learning rate of a net, in proportion where a part of it learns at another.
-
-    Parameters
-    ----------
-    net : FusedNet
-        Initialised.
-    lr : float
-        The learning rate.
-    """
-    net.set_params(lr=lr)
-    for group in net.optimizer_.param_groups:
-        group["lr"] = lr * group.get("lr_scale", 1.0)
-
-
 # What may differ from one training of a net to the next.
 _CHANGEABLE = ("auxiliary_loss", "accumulate", "max_grad_norm", "ema_decay", "gradient_modulation", "gradient_blending")
 
@@ -168,15 +153,15 @@ def change_settings(net, settings, callbacks):
     callbacks : bool
         Whether callbacks begin anew.
     """
-    net.set_params(batch_size=settings["batch_size"])
-    if callbacks:
+    net.set_params(batch_size=settings["batch_size"], lr=settings["lr"])
+    if callbacks:  # not by set_params, which would begin with those that are there
         net.callbacks = make_callbacks(settings)
         net.initialize_callbacks()
     for name in _CHANGEABLE:
         setattr(net, name, settings[name])
     for group in net.optimizer_.param_groups:
         group["weight_decay"] = settings["weight_decay"]
-    set_rate(net, settings["lr"])
+        group["lr"] = settings["lr"] * group.get("lr_scale", 1.0)
 
 
 def build_net(network, plan, settings, device):

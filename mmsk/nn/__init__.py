@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["fusions"],
     submod_attrs={
-        "_backbone": ["Backbone", "default_state", "make_backbone"],
+        "_backbone": ["default_state", "make_backbone"],
         "_foreign": ["ForeignNetwork"],
         "_fused_network": ["FusedNetwork"],
         "_layers": ["ChannelDropout", "Dropout", "Projection", "Standardize", "perceptron"],

@@ -8,7 +8,7 @@ from sklearn.utils import _safe_indexing, check_array, check_consistent_length
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from mmsk.columns import frame_columns, join_columns
+from mmsk.columns import rows_to_table
 from mmsk.exceptions import BadInputError
 
 
@@ -73,7 +73,8 @@ class BaseTableSampler(BaseSampler):
             check_classification_targets(y)
             labels, _ = check_target_type(y, indicate_one_vs_all=True)
             check_consistent_length(X, labels)
-            table = _rows_to_array(X) if isinstance(X, list) else X
+            table = rows_to_table(X)
+            table = np.asarray(table) if isinstance(table, list) else table
             if not hasattr(X, "columns"):
                 check_array(table, dtype=None, accept_sparse=True, ensure_all_finite=False, allow_nd=self._allow_nd)
             validate_data(self, table, skip_check_array=True)
@@ -95,12 +96,6 @@ class BaseTableSampler(BaseSampler):
         tags.input_tags.string = True
         tags.input_tags.allow_nan = True
         return tags
-
-
-def _rows_to_array(rows):
-    if not rows or not all(isinstance(row, (list, tuple)) for row in rows):
-        return np.asarray(rows)
-    return join_columns(frame_columns(rows)[1])
 
 
 def take_rows(X, rows):
