@@ -314,9 +314,8 @@ class MultiModalClassifier(ClassifierMixin, BaseMultiModal):
         if self.class_weight is None:
             return None
         if self.class_weight != "balanced":
-            return lambda weight: compute_class_weight(dict(self.class_weight), classes=classes, y=classes[target])[
-                target
-            ]
+            given = compute_class_weight(dict(self.class_weight), classes=classes, y=classes[target])[target]
+            return lambda weight: given
 
         def weigh(weight):
             # Of the classes that come: a further batch, or rows of weight zero, may lack some.

@@ -185,6 +185,13 @@ def test_class_weight_balances_the_classes_that_come():
     assert np.isfinite(without.predict_proba(X)).all()
 
 
+def test_given_class_weights_are_weights_of_rows():
+    X, y = make_rows(40)
+    by_class = small(max_epochs=2, class_weight={"cat": 3.0}).fit(X, y)
+    by_row = small(max_epochs=2).fit(X, y, sample_weight=np.where(y == "cat", 3.0, 1.0))
+    np.testing.assert_array_equal(by_class.predict_proba(X), by_row.predict_proba(X))
+
+
 def test_class_weight_balances():
     X, y = make_rows(90)
     rare = np.concatenate([np.flatnonzero(y != "cat"), np.flatnonzero(y == "cat")[:3]])
