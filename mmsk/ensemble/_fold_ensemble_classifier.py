@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from mmsk.ensemble._base import FOLDS, MIN_PROBA, BaseEnsembleClassifier
 from mmsk.ensemble._folds import split_rows
 from mmsk.ensemble._members import clone_seeded, fit_fold, from_mean, member_proba, to_mean
-from mmsk.ensemble._reading import read_labels, read_table
+from mmsk.ensemble._reading import read_groups, read_labels, read_table
 
 
 class FoldEnsembleClassifier(BaseEnsembleClassifier):
@@ -120,7 +120,7 @@ class FoldEnsembleClassifier(BaseEnsembleClassifier):
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, *, groups=None):
         """Train one classifier a fold.
 
         Parameters
@@ -131,6 +131,9 @@ class FoldEnsembleClassifier(BaseEnsembleClassifier):
             Class labels.
         sample_weight : array-like of shape (n_rows,), default=None
             Weights of the rows in training; scores count every row once.
+        groups : array-like of shape (n_rows,), default=None
+            Who or what a row is of, such as the speaker: rows of one group are held out together where `cv` is a number
+            or a splitter of groups, and by ensembles within this one.
 
         Returns
         -------
@@ -144,10 +147,11 @@ class FoldEnsembleClassifier(BaseEnsembleClassifier):
         """
         X = read_table(self, X, reset=True)
         y, sample_weight = read_labels(self, X, y, sample_weight)
+        groups = read_groups(self, y, groups)
         rng = None if self.random_state is None else check_random_state(self.random_state)
-        folds = split_rows(self.cv, X, y, rng, type(self).__name__)
+        folds = split_rows(self.cv, X, y, groups, rng, type(self).__name__)
         trained = Parallel(n_jobs=self.n_jobs)(
-            delayed(fit_fold)(clone_seeded(self.estimator, rng), X, y, sample_weight, *fold, self.classes_)
+            delayed(fit_fold)(clone_seeded(self.estimator, rng), X, y, sample_weight, groups, *fold, self.classes_)
             for fold in folds
         )
         self.estimators_, answers = map(list, zip(*trained, strict=True))

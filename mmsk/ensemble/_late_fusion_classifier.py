@@ -19,7 +19,7 @@ from mmsk.ensemble._base import FOLDS, MIN_PROBA, BaseEnsembleClassifier
 from mmsk.ensemble._folds import split_rows
 from mmsk.ensemble._members import clone_seeded, fit_member, from_mean, member_proba, to_mean
 from mmsk.ensemble._modalities import Part, find_parts
-from mmsk.ensemble._reading import holds_cells, read_labels, read_table
+from mmsk.ensemble._reading import holds_cells, read_groups, read_labels, read_table
 from mmsk.ensemble._stacking import out_of_fold, stack_features
 from mmsk.exceptions import BadInputError, MissingModalityWarning
 
@@ -180,7 +180,7 @@ class LateFusionClassifier(BaseEnsembleClassifier, _BaseComposition):
         return self._set_params("_named", **params)
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, *, groups=None):
         """Train every classifier on the rows that have its modality.
 
         Parameters
@@ -191,6 +191,9 @@ class LateFusionClassifier(BaseEnsembleClassifier, _BaseComposition):
             Class labels.
         sample_weight : array-like of shape (n_rows,), default=None
             Weights of the rows; in a pipeline all steps that take weights get them.
+        groups : array-like of shape (n_rows,), default=None
+            Who or what a row is of, such as the speaker: rows of one group are held out together where `cv` is a number
+            or a splitter of groups, and by ensembles within this one.
 
         Returns
         -------
@@ -205,6 +208,7 @@ class LateFusionClassifier(BaseEnsembleClassifier, _BaseComposition):
         """
         X = read_table(self, X, reset=True)
         y, sample_weight = read_labels(self, X, y, sample_weight)
+        groups = read_groups(self, y, groups)
         entries = self._entries(X)
         self._parts = find_parts(entries, X, type(self).__name__) if self.estimators else [_whole(X)]
         self._weights = self._check_weights()
@@ -214,20 +218,20 @@ class LateFusionClassifier(BaseEnsembleClassifier, _BaseComposition):
         estimators = [clone_seeded(entry[1], rng) for entry in entries]
         tables = [part.take(X) for part in self._parts]
         members = Parallel(n_jobs=self.n_jobs)(
-            delayed(fit_member)(estimator, table, y, sample_weight, np.flatnonzero(present))
+            delayed(fit_member)(estimator, table, y, sample_weight, groups, np.flatnonzero(present))
             for estimator, table, present in zip(estimators, tables, presence.T, strict=True)
         )
         self.estimators_ = [(part.name, member) for part, member in zip(self._parts, members, strict=True)]
         self.modalities_ = {part.name: part.columns for part in self._parts}
         if self.average == "stack":
-            folds = split_rows(self.cv, X, y, rng, type(self).__name__)
+            folds = split_rows(self.cv, X, y, groups, rng, type(self).__name__)
             proba, answered = out_of_fold(
-                estimators, tables, presence, y, sample_weight, folds, self.classes_, self.n_jobs
+                estimators, tables, presence, y, sample_weight, groups, folds, self.classes_, self.n_jobs
             )
             features = stack_features(proba, answered, self.min_proba)
             final = LogisticRegression() if self.final_estimator is None else self.final_estimator
             rows = np.flatnonzero(answered.any(axis=1))
-            self.final_estimator_ = fit_member(clone_seeded(final, rng), features, y, sample_weight, rows)
+            self.final_estimator_ = fit_member(clone_seeded(final, rng), features, y, sample_weight, groups, rows)
         return self
 
     def _entries(self, X):

@@ -44,7 +44,7 @@ def _seedless(estimator):
     return names
 
 
-def fit_member(estimator, X, y, sample_weight, rows):
+def fit_member(estimator, X, y, sample_weight, groups, rows):
     """Train a clone on some rows.
 
     Parameters
@@ -57,6 +57,8 @@ def fit_member(estimator, X, y, sample_weight, rows):
         All labels.
     sample_weight : ndarray of shape (n_rows,) or None
         All weights; all steps of a pipeline that take them get them.
+    groups : ndarray of shape (n_rows,) or None
+        All groups; an ensemble within this one gets them, for its own folds.
     rows : ndarray of int
         Rows to train on; those of weight zero are left out.
 
@@ -65,24 +67,32 @@ def fit_member(estimator, X, y, sample_weight, rows):
     classifier
         The trained clone.
     """
-    weight = {}
+    given = {}
     if sample_weight is not None:
         rows = rows[sample_weight[rows] > 0]
-        steps = estimator.steps if isinstance(estimator, Pipeline) else [("", estimator)]
-        takers = [name for name, step in steps if hasattr(step, "fit") and has_fit_parameter(step, "sample_weight")]
-        if steps[-1][0] not in takers:
+        takers = _takers(estimator, "sample_weight")
+        last = estimator.steps[-1] if isinstance(estimator, Pipeline) else ("", estimator)
+        if last[0] not in takers:
             raise BadInputError(
-                f"sample_weight came, but {type(steps[-1][1]).__name__}.fit does not take it",
+                f"sample_weight came, but {type(last[1]).__name__}.fit does not take it",
                 fix="Leave the weights out, or choose an estimator that takes them.",
             )
-        weight = {f"{name}__sample_weight".removeprefix("__"): sample_weight[rows] for name in takers}
-    member = clone(estimator).fit(_safe_indexing(X, rows), y[rows], **weight)
+        given = {f"{name}__sample_weight".removeprefix("__"): sample_weight[rows] for name in takers}
+    if groups is not None:
+        given |= {f"{name}__groups".removeprefix("__"): groups[rows] for name in _takers(estimator, "groups")}
+    member = clone(estimator).fit(_safe_indexing(X, rows), y[rows], **given)
     if not hasattr(member, "predict_proba"):
         raise BadInputError(
             f"{type(member).__name__} gives no probabilities",
             fix="Choose a classifier with predict_proba, or put it into CalibratedClassifierCV.",
         )
     return member
+
+
+def _takers(estimator, parameter):
+    """Name the steps of a pipeline whose fit takes a parameter; an estimator that is no pipeline has no name."""
+    steps = estimator.steps if isinstance(estimator, Pipeline) else [("", estimator)]
+    return [name for name, step in steps if hasattr(step, "fit") and has_fit_parameter(step, parameter)]
 
 
 def member_proba(member, X, classes):
@@ -108,7 +118,7 @@ def member_proba(member, X, classes):
     return aligned
 
 
-def fit_fold(estimator, X, y, sample_weight, train, test, classes):
+def fit_fold(estimator, X, y, sample_weight, groups, train, test, classes):
     """Train a clone on some rows and ask it about others.
 
     Parameters
@@ -121,6 +131,8 @@ def fit_fold(estimator, X, y, sample_weight, train, test, classes):
         All labels.
     sample_weight : ndarray of shape (n_rows,) or None
         All weights.
+    groups : ndarray of shape (n_rows,) or None
+        All groups.
     train : ndarray of int
         Rows to train on.
     test : ndarray of int
@@ -135,7 +147,7 @@ def fit_fold(estimator, X, y, sample_weight, train, test, classes):
     proba : ndarray of shape (len(test), n_classes)
         Its answers.
     """
-    member = fit_member(estimator, X, y, sample_weight, train)
+    member = fit_member(estimator, X, y, sample_weight, groups, train)
     if len(test) == 0:
         return member, np.empty((0, len(classes)))
     return member, member_proba(member, _safe_indexing(X, test), classes)

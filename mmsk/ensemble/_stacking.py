@@ -6,7 +6,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from mmsk.ensemble._members import fit_fold
 
 
-def out_of_fold(estimators, tables, presence, y, sample_weight, folds, classes, n_jobs):
+def out_of_fold(estimators, tables, presence, y, sample_weight, groups, folds, classes, n_jobs):
     """Ask every modality's classifier about rows that it has not seen.
 
     Parameters
@@ -21,6 +21,8 @@ def out_of_fold(estimators, tables, presence, y, sample_weight, folds, classes, 
         Labels.
     sample_weight : ndarray of shape (n_rows,) or None
         Weights.
+    groups : ndarray of shape (n_rows,) or None
+        Groups.
     folds : list of (ndarray, ndarray)
         Training and held-out rows, the same for all modalities.
     classes : ndarray of shape (n_classes,)
@@ -41,7 +43,8 @@ def out_of_fold(estimators, tables, presence, y, sample_weight, folds, classes, 
     # A modality of whose rows a fold has but one class learns nothing there, and gives no answer.
     jobs = [(k, train, test) for k, train, test in jobs if len(np.unique(y[train])) > 1 or len(classes) == 1]
     done = Parallel(n_jobs=n_jobs)(
-        delayed(fit_fold)(estimators[k], tables[k], y, sample_weight, train, test, classes) for k, train, test in jobs
+        delayed(fit_fold)(estimators[k], tables[k], y, sample_weight, groups, train, test, classes)
+        for k, train, test in jobs
     )
     proba = np.zeros((len(estimators), len(y), len(classes)))
     answered = np.zeros(presence.shape, dtype=bool)

@@ -5,8 +5,13 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from mmsk import FoldEnsembleClassifier, LateFusionClassifier
+from mmsk.exceptions import BadInputError
 
 TWO = [("a", LogisticRegression(), ["a"]), ("b", LogisticRegression(), ["b"])]
 ENSEMBLES = {
@@ -38,3 +43,62 @@ def test_stacking_where_a_fold_has_one_class_of_a_rare_modality():
     y[:4] = 0, 0, 0, 1
     proba = clone(ENSEMBLES["stacked"]).fit(X, y).predict_proba(X)
     assert np.isfinite(proba).all()
+
+
+@pytest.mark.parametrize("cv", [5, GroupKFold(5)], ids=["number", "splitter"])
+@pytest.mark.parametrize("kind", ["one a fold", "stacked"])
+def test_rows_of_one_group_are_held_out_together(cv, kind):
+    """Every speaker says one thing again and again: who has heard a row's speaker knows its label, others guess."""
+    rng = np.random.default_rng(0)
+    speakers = np.repeat(np.arange(40), 5)
+    voices = np.repeat(rng.normal(size=(40, 2)), 5, axis=0)
+    labels = np.repeat(rng.integers(0, 2, 40), 5)
+    X = pd.DataFrame(voices, columns=["a", "b"])
+    neighbour = KNeighborsClassifier(1)
+    if kind == "one a fold":
+        model = FoldEnsembleClassifier(neighbour, cv=cv, random_state=0)
+        assert model.fit(X, labels, groups=speakers).oof_score_ < 0.7
+        assert clone(model).set_params(cv=5).fit(X, labels).oof_score_ == 1
+    else:
+        model = LateFusionClassifier(
+            [("all", neighbour, ["a", "b"])], average="stack", cv=cv, random_state=0, final_estimator=Largest()
+        )
+        assert model.fit(X, labels, groups=speakers).final_estimator_.score_ < 0.7
+        assert clone(model).set_params(cv=5).fit(X, labels).final_estimator_.score_ == 1
+
+
+def test_ensembles_within_ensembles_get_the_groups():
+    X, y = rows(60)
+    groups = np.arange(60) // 3
+    inner = FoldEnsembleClassifier(LogisticRegression(), cv=GroupKFold(3))
+    late = LateFusionClassifier([("a", inner, ["a"]), ("b", make_pipeline(StandardScaler(), inner), ["b"])])
+    members = late.fit(X, y, groups=groups).estimators_
+    assert [len(member.estimators_) for member in (members[0][1], members[1][1][-1])] == [3, 3]
+    both = FoldEnsembleClassifier(late, cv=2, random_state=0).fit(X, y, sample_weight=np.ones(60), groups=groups)
+    assert np.isfinite(both.oof_predictions_).all()
+
+
+class Largest(LogisticRegression):
+    """Remembers how often the out-of-fold answers that it learns from are right."""
+
+    def fit(self, X, y, sample_weight=None):
+        self.score_ = np.mean((X[:, 1] > X[:, 0]) == y)
+        return super().fit(X, y, sample_weight)
+
+
+def test_fewer_groups_than_folds():
+    X, y = rows()
+    model = FoldEnsembleClassifier(LogisticRegression(), cv=5, random_state=0)
+    with pytest.warns(UserWarning, match="cv=5 folds came for 4 groups; 4 are made"):
+        model.fit(X, y, groups=np.arange(20) // 5)
+    assert len(model.estimators_) == 4
+    with pytest.raises(BadInputError, match="all rows are of one group"):
+        model.fit(X, y, groups=np.zeros(20))
+    with pytest.raises(BadInputError, match="groups must hold one entry a row"):
+        model.fit(X, y, groups=np.arange(3))
+
+
+def test_splitter_of_groups_without_groups():
+    X, y = rows()
+    with pytest.raises(BadInputError, match="give fit the groups"):
+        FoldEnsembleClassifier(LogisticRegression(), cv=GroupKFold(2)).fit(X, y)
