@@ -10,10 +10,11 @@ from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
+from mmsk.columns import check_groups
 from mmsk.ensemble._base import FOLDS, MIN_PROBA, BaseEnsembleClassifier
 from mmsk.ensemble._folds import split_rows
 from mmsk.ensemble._members import clone_seeded, fit_fold, from_mean, member_proba, to_mean
-from mmsk.ensemble._reading import read_groups, read_labels, read_table
+from mmsk.ensemble._reading import read_labels, read_table
 
 
 class FoldEnsembleClassifier(BaseEnsembleClassifier):
@@ -147,7 +148,7 @@ class FoldEnsembleClassifier(BaseEnsembleClassifier):
         """
         X = read_table(self, X, reset=True)
         y, sample_weight = read_labels(self, X, y, sample_weight)
-        groups = read_groups(self, y, groups)
+        groups = check_groups(groups, y, type(self).__name__)
         rng = None if self.random_state is None else check_random_state(self.random_state)
         folds = split_rows(self.cv, X, y, groups, rng, type(self).__name__)
         trained = Parallel(n_jobs=self.n_jobs)(

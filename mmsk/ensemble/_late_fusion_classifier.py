@@ -15,11 +15,12 @@ from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
+from mmsk.columns import check_groups
 from mmsk.ensemble._base import FOLDS, MIN_PROBA, BaseEnsembleClassifier
 from mmsk.ensemble._folds import split_rows
 from mmsk.ensemble._members import clone_seeded, fit_member, from_mean, member_proba, to_mean
 from mmsk.ensemble._modalities import Part, find_parts
-from mmsk.ensemble._reading import holds_cells, read_groups, read_labels, read_table
+from mmsk.ensemble._reading import holds_cells, read_labels, read_table
 from mmsk.ensemble._stacking import out_of_fold, stack_features
 from mmsk.exceptions import BadInputError, MissingModalityWarning
 
@@ -208,7 +209,7 @@ class LateFusionClassifier(BaseEnsembleClassifier, _BaseComposition):
         """
         X = read_table(self, X, reset=True)
         y, sample_weight = read_labels(self, X, y, sample_weight)
-        groups = read_groups(self, y, groups)
+        groups = check_groups(groups, y, type(self).__name__)
         entries = self._entries(X)
         self._parts = find_parts(entries, X, type(self).__name__) if self.estimators else [_whole(X)]
         self._weights = self._check_weights()

@@ -105,30 +105,3 @@ def read_labels(estimator, X, y, sample_weight):
     frequency = np.bincount(codes, sample_weight)
     estimator.class_prior_ = frequency / frequency.sum()
     return y, sample_weight
-
-
-def read_groups(estimator, y, groups):
-    """Check groups.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Who asks.
-    y : ndarray of shape (n_rows,)
-        Labels.
-    groups : array-like of shape (n_rows,) or None
-        Who or what a row is of.
-
-    Returns
-    -------
-    ndarray of shape (n_rows,) or None
-        Groups.
-    """
-    if groups is None:
-        return None
-    try:
-        groups = column_or_1d(groups)
-        check_consistent_length(y, groups)
-    except ValueError as error:
-        raise BadInputError(f"groups must hold one entry a row: {error}", step=type(estimator).__name__) from error
-    return groups

@@ -6,6 +6,7 @@ from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_class_weight
 
+from mmsk.columns import check_groups
 from mmsk.exceptions import BadInputError
 from mmsk.multimodal._base import BaseMultiModal
 from mmsk.net._target import read_classes
@@ -236,7 +237,7 @@ class MultiModalClassifier(ClassifierMixin, BaseMultiModal):
         self.sampler = sampler
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, *, groups=None):
         """Train the network.
 
         Parameters
@@ -247,6 +248,9 @@ class MultiModalClassifier(ClassifierMixin, BaseMultiModal):
             Class labels.
         sample_weight : array-like of shape (n_rows,), default=None
             Weights of the rows.
+        groups : array-like of shape (n_rows,), default=None
+            Who or what a row is of, such as the speaker: `validation_fraction` and `early_stopping` hold out the rows
+            of one group together.
 
         Returns
         -------
@@ -258,7 +262,7 @@ class MultiModalClassifier(ClassifierMixin, BaseMultiModal):
         BadInputError
             If the input cannot be learned from; the message says where it stands and what to do.
         """
-        return self._fit(X, y, sample_weight, keep=self.warm_start and hasattr(self, "net_"))
+        return self._fit(X, y, sample_weight, groups, keep=self.warm_start and hasattr(self, "net_"))
 
     @_fit_context(prefer_skip_nested_validation=False)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
@@ -280,9 +284,9 @@ class MultiModalClassifier(ClassifierMixin, BaseMultiModal):
         self
             The classifier.
         """
-        return self._fit(X, y, sample_weight, keep=hasattr(self, "net_"), classes=classes, epochs=1)
+        return self._fit(X, y, sample_weight, None, keep=hasattr(self, "net_"), classes=classes, epochs=1)
 
-    def _fit(self, X, y, sample_weight, keep, classes=None, epochs=None):
+    def _fit(self, X, y, sample_weight, groups, keep, classes=None, epochs=None):
         step = type(self).__name__
         if y is None:
             raise BadInputError("requires y to be passed, but the target y is None", step=step)
@@ -300,12 +304,22 @@ class MultiModalClassifier(ClassifierMixin, BaseMultiModal):
         target = np.searchsorted(known, labels)[numbers]
         rows, weight = self._check_rows(X, target, sample_weight, self._class_weights(known, target))
         self.classes_ = known
+        groups = check_groups(groups, target, step)
         target, weight = target[rows], weight[rows]
         if not keep:
             self.class_prior_ = np.bincount(target, weight, minlength=len(known)) / weight.sum()
         cells = [part.take(rows) for part in cells]
         self._train(
-            modalities, cells, numeric_dtype, target, weight, "classification", len(known), keep=keep, epochs=epochs
+            modalities,
+            cells,
+            numeric_dtype,
+            target,
+            weight,
+            "classification",
+            len(known),
+            groups=None if groups is None else groups[rows],
+            keep=keep,
+            epochs=epochs,
         )
         self._after_training()
         return self

@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 
+from mmsk.columns import check_groups
 from mmsk.exceptions import BadInputError
 from mmsk.multimodal._base import BaseMultiModal
 from mmsk.net._target import read_values
@@ -206,7 +207,7 @@ class MultiModalRegressor(RegressorMixin, BaseMultiModal):
         )
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, *, groups=None):
         """Train the network.
 
         Parameters
@@ -217,6 +218,9 @@ class MultiModalRegressor(RegressorMixin, BaseMultiModal):
             Numbers.
         sample_weight : array-like of shape (n_rows,), default=None
             Weights of the rows.
+        groups : array-like of shape (n_rows,), default=None
+            Who or what a row is of, such as the speaker: `validation_fraction` and `early_stopping` hold out the rows
+            of one group together.
 
         Returns
         -------
@@ -228,7 +232,7 @@ class MultiModalRegressor(RegressorMixin, BaseMultiModal):
         BadInputError
             If the input cannot be learned from; the message says where it stands and what to do.
         """
-        return self._fit(X, y, sample_weight, keep=self.warm_start and hasattr(self, "net_"))
+        return self._fit(X, y, sample_weight, groups, keep=self.warm_start and hasattr(self, "net_"))
 
     @_fit_context(prefer_skip_nested_validation=False)
     def partial_fit(self, X, y, sample_weight=None):
@@ -248,15 +252,16 @@ class MultiModalRegressor(RegressorMixin, BaseMultiModal):
         self
             The regressor.
         """
-        return self._fit(X, y, sample_weight, keep=hasattr(self, "net_"), epochs=1)
+        return self._fit(X, y, sample_weight, None, keep=hasattr(self, "net_"), epochs=1)
 
-    def _fit(self, X, y, sample_weight, keep, epochs=None):
+    def _fit(self, X, y, sample_weight, groups, keep, epochs=None):
         step = type(self).__name__
         if y is None:
             raise BadInputError("requires y to be passed, but the target y is None", step=step)
         modalities, cells, numeric_dtype = self._read_again(X) if keep else self._read_fit(X)
         values, one_dimensional = read_values(y, step)
         rows, weight = self._check_rows(X, values, sample_weight)
+        groups = check_groups(groups, values, step)
         values, weight = values[rows], weight[rows]
         if not keep:
             self._one_dimensional = one_dimensional
@@ -270,7 +275,16 @@ class MultiModalRegressor(RegressorMixin, BaseMultiModal):
         target = (values - self.target_mean_) / self.target_scale_
         cells = [part.take(rows) for part in cells]
         self._train(
-            modalities, cells, numeric_dtype, target, weight, "regression", target.shape[1], keep=keep, epochs=epochs
+            modalities,
+            cells,
+            numeric_dtype,
+            target,
+            weight,
+            "regression",
+            target.shape[1],
+            groups=None if groups is None else groups[rows],
+            keep=keep,
+            epochs=epochs,
         )
         self._after_training()
         return self

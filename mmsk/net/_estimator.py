@@ -2,13 +2,13 @@
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length, check_is_fitted
 
 from mmsk import net
 from mmsk.exceptions import BadInputError
 from mmsk.net._cells import collect
+from mmsk.net._held_out import held_out_rows
 from mmsk.net._modality import describe
 from mmsk.net._reading import read_columns
 
@@ -120,7 +120,9 @@ class NeuralEstimator(BaseEstimator):
         # Only their proportions count, and float32 cannot hold all that float64 can; a power of two changes no bit.
         return rows, np.ldexp(weight, 1 - np.frexp(weight.max())[1])
 
-    def _train(self, modalities, cells, numeric_dtype, target, weight, task, n_outputs, *, keep=False, epochs=None):
+    def _train(
+        self, modalities, cells, numeric_dtype, target, weight, task, n_outputs, *, groups=None, keep=False, epochs=None
+    ):
         """Train on the rows of positive weight; with `keep`, go on from the weights there are."""
         if not keep:
             vars(self).pop("net_", None)  # should this fit fail: an old network does not go with new labels
@@ -156,7 +158,7 @@ class NeuralEstimator(BaseEstimator):
                         given,
                         target,
                         weight,
-                        self._held_out(target, task, settings),
+                        self._held_out(target, groups, task, settings),
                         [self._seed, self.n_iter_],
                         settings["max_epochs"] if epochs is None else epochs,
                         augment=settings["augment"] or (),
@@ -183,32 +185,14 @@ class NeuralEstimator(BaseEstimator):
             if hasattr(encoder, "save_weights"):
                 encoder._module = module
 
-    def _held_out(self, target, task, settings):
+    def _held_out(self, target, groups, task, settings):
         fraction = settings["validation_fraction"]
         if fraction is None:
             if not settings["early_stopping"]:
                 return None
             fraction = 0.1
-        try:
-            _, rows = train_test_split(
-                np.arange(len(target)),
-                test_size=fraction,
-                stratify=target if task == "classification" else None,
-                random_state=self._seed,
-            )
-        except ValueError as error:
-            counts = np.bincount(target) if task == "classification" else np.array([])
-            alone = np.flatnonzero(counts == 1)
-            if len(alone):
-                raise BadInputError(
-                    f"class {self.classes_.tolist()[alone[0]]!r} has one row, which cannot be both trained on and held "
-                    "out for validation",
-                    step=type(self).__name__,
-                    row=int(np.flatnonzero(target == alone[0])[0]),
-                    fix="Add rows of that class, or train without early_stopping and validation_fraction.",
-                ) from error
-            raise BadInputError(str(error), step=type(self).__name__, fix="Change validation_fraction.") from error
-        return np.sort(rows)
+        classes = self.classes_ if task == "classification" else None
+        return held_out_rows(target, groups, fraction, classes, self._seed, type(self).__name__)
 
     def _check_range(self, modalities, cells, dtype, first_row=0):
         # A float64 must leave room for its square, of which the scale of a column is made.

@@ -1,0 +1,84 @@
+"""Training rows that are held out for validation."""
+
+import numpy as np
+from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold, train_test_split
+
+from mmsk.exceptions import BadInputError
+
+
+def held_out_rows(target, groups, fraction, classes, seed, step):
+    """Choose rows to validate on.
+
+    Parameters
+    ----------
+    target : ndarray of shape (n_rows,) or (n_rows, n_targets)
+        Class numbers, or numbers.
+    groups : ndarray of shape (n_rows,) or None
+        Rows of one group stay together.
+    fraction : float
+        Share of the rows; of about as many where groups stay together.
+    classes : ndarray of shape (n_classes,) or None
+        Labels, whose shares are kept and none of which may miss from training; None for a regression.
+    seed : int
+        Seed of the choice.
+    step : str
+        Who asks, for messages.
+
+    Returns
+    -------
+    ndarray of int
+        The rows, sorted.
+
+    Raises
+    ------
+    BadInputError
+        If there are too few rows or groups.
+
+    Examples
+    --------
+    >>> from mmsk.net._held_out import held_out_rows
+    >>> rows = held_out_rows(np.arange(20) % 2, np.arange(20) // 4, 0.2, np.array(["a", "b"]), 0, "example")
+    >>> len(rows), len(set(rows // 4))
+    (4, 1)
+    """
+    try:
+        if groups is not None:
+            return _whole_groups(target, groups, fraction, classes, seed, step)
+        stratify = None if classes is None else target
+        rows = train_test_split(np.arange(len(target)), test_size=fraction, stratify=stratify, random_state=seed)[1]
+        return np.sort(rows)
+    except BadInputError:
+        raise
+    except ValueError as error:
+        alone = np.flatnonzero(np.bincount(target) == 1) if classes is not None else ()
+        if len(alone):
+            raise BadInputError(
+                f"class {classes.tolist()[alone[0]]!r} has one row, which cannot be both trained on and held out for "
+                "validation",
+                step=step,
+                row=int(np.flatnonzero(target == alone[0])[0]),
+                fix="Add rows of that class, or train without early_stopping and validation_fraction.",
+            ) from error
+        raise BadInputError(str(error), step=step, fix="Change validation_fraction.") from error
+
+
+def _whole_groups(target, groups, fraction, classes, seed, step):
+    n_groups = len(np.unique(groups))
+    if n_groups < 2:
+        raise BadInputError(
+            "all rows are of one group, so none can be held out without it", step=step, fix="Leave groups out."
+        )
+    if classes is None:
+        splitter = GroupShuffleSplit(1, test_size=fraction, random_state=seed)
+        return np.sort(next(splitter.split(target, groups=groups))[1])
+    n_folds = min(max(2, round(1 / fraction)), n_groups, np.bincount(target).max())
+    splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+    folds = [test for _, test in splitter.split(target, target, groups)]
+    whole = [rows for rows in folds if len(rows) and len(np.unique(np.delete(target, rows))) == len(np.unique(target))]
+    if not whole:
+        raise BadInputError(
+            "whichever groups are held out for validation, training lacks a class",
+            step=step,
+            fix="Add groups, leave them out, or train without early_stopping and validation_fraction.",
+        )
+    return min(whole, key=lambda rows: abs(len(rows) - fraction * len(target)))
