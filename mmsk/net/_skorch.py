@@ -3,6 +3,7 @@
 import contextlib
 import math
 
+import numpy as np
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback
@@ -161,7 +162,23 @@ class FusedNet(NeuralNet):
             Predictions.
         """
         answers = self.predict_proba(X)
-        return answers.argmax(1) if isinstance(self.criterion_, torch.nn.CrossEntropyLoss) else answers
+        return answers.argmax(1) if self._classifies else answers
+
+    @property
+    def classes_(self):
+        """Class numbers, for scores that need probabilities."""
+        if not self._classifies:
+            raise AttributeError("a regression has no classes")
+        return np.arange(self.module_.n_outputs)
+
+    @property
+    def _classifies(self):
+        return isinstance(self.criterion, torch.nn.CrossEntropyLoss)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.estimator_type = "classifier" if self._classifies else "regressor"
+        return tags
 
     def fit_loop(self, X, y=None, epochs=None, **kwargs):
         """Run the epochs.

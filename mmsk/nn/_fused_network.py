@@ -50,6 +50,7 @@ class FusedNetwork(nn.Module):
         super().__init__()
         self.keys = tuple(encoders)
         self.dims = tuple(dims)
+        self.n_outputs = n_outputs
         self.modality_dropout = modality_dropout
         self.generator = None
         # ModuleDict refuses keys with dots and names of its own methods; users choose keys freely.

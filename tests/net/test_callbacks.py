@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
+from sklearn.metrics import get_scorer
 from skorch.callbacks import Callback, Checkpoint, EpochScoring, LRScheduler
 from skorch.callbacks import EarlyStopping as SkorchStopping
 from torch.optim.lr_scheduler import ExponentialLR
@@ -207,6 +208,16 @@ def test_scores_of_skorch(augment):
     on_training = EpochScoring("accuracy", lower_is_better=False, on_train=True, name="right")
     fitted = model(on_training, max_epochs=15).fit(X, y)
     assert fitted.history_[-1, "right"] > fitted.history_[0, "right"]
+
+
+@pytest.mark.parametrize("scoring", ["roc_auc", "neg_log_loss"])
+def test_scores_of_skorch_that_take_probabilities(scoring):
+    X, y = rows()
+    score = EpochScoring(scoring, lower_is_better=False, on_train=True, name="score")
+    encoders = [("table", TabularEncoder(dropout=0.0))]
+    # Training that moves nothing scores the network that comes out of it.
+    fitted = MultiModalClassifier(encoders, lr=1e-12, max_epochs=1, callbacks=[score], random_state=0).fit(X, y)
+    assert fitted.history_[-1, "score"] == pytest.approx(get_scorer(scoring)(fitted, X, y), abs=1e-6)
 
 
 def test_scores_of_skorch_for_numbers():
