@@ -6,6 +6,8 @@ geometric mean over those present. Prints accuracy, overall and by number of mis
 
     python -m benchmarks.trimodal --data ../shared/data --folds 1 2 3 4 --seeds 1 2 3 --augment off on
 
+With ``--members 5`` five networks, each trained on four fifths of the training rows, answer together.
+
 The augmentation was chosen by training on folds 2 and 3 and scoring fold 4, so fold 1 alone is clean of that choice;
 changes of characters were tried there and left out, as they took the sentences from 0.76 to 0.73 and below.
 """
@@ -23,6 +25,7 @@ from benchmarks.baselines import trimodal_baseline
 from benchmarks.trimodal_rows import trimodal_rows
 from mmsk import (
     CharEncoder,
+    FoldEnsembleClassifier,
     ImageAugmentation,
     ImageLoader,
     MelSpectrogram,
@@ -43,7 +46,7 @@ AUGMENT = [
 ]
 
 
-def make_model(seed, max_epochs=25, n_jobs=None, augment=False, precision="auto"):
+def make_model(seed, max_epochs=25, n_jobs=None, augment=False, precision="auto", members=1):
     """The pipeline that is measured: default encoders, and what a user would set for a thousand rows."""
     load = ColumnTransformer(
         [
@@ -61,8 +64,10 @@ def make_model(seed, max_epochs=25, n_jobs=None, augment=False, precision="auto"
         augment=AUGMENT if augment else None,
         precision=precision,
         n_jobs=n_jobs,
-        random_state=seed,
+        random_state=seed if members == 1 else None,
     )
+    if members > 1:
+        fuse = FoldEnsembleClassifier(fuse, cv=members, random_state=seed)
     return Pipeline([("load", load), ("fuse", fuse)])
 
 
@@ -72,10 +77,10 @@ def score_by_missing(predicted, y, X):
     return {"all": right.mean()} | {k: right[n_missing == k].mean() for k in (0, 1, 2)}
 
 
-def run(fold, seed, data, max_epochs, augment, precision):
+def run(fold, seed, data, max_epochs=25, augment=False, precision="auto", members=1):
     X_train, y_train, X_test, y_test = trimodal_rows(fold, seed, data)
     start = time.perf_counter()
-    model = make_model(seed, max_epochs, augment=augment, precision=precision).fit(X_train, y_train)
+    model = make_model(seed, max_epochs, augment=augment, precision=precision, members=members).fit(X_train, y_train)
     seconds = time.perf_counter() - start
     fused = score_by_missing(model.predict(X_test), y_test, X_test)
     baseline = trimodal_baseline(fold, seed, data)
@@ -90,6 +95,7 @@ def main():
     parser.add_argument("--max-epochs", type=int, default=25)
     parser.add_argument("--n-jobs", type=int, default=2, help="runs at a time, one CPU thread each")
     parser.add_argument("--augment", nargs="+", choices=["off", "on"], default=["off", "on"])
+    parser.add_argument("--members", type=int, default=1, help="networks that answer together, one a fold of training")
     parser.add_argument("--precision", default="auto", help="bfloat16 is faster on CPUs that multiply in it")
     options = parser.parse_args()
     for augment in options.augment:
@@ -99,7 +105,7 @@ def main():
 
 def measure(options, augment):
     jobs = [
-        joblib.delayed(run)(fold, seed, options.data, options.max_epochs, augment, options.precision)
+        joblib.delayed(run)(fold, seed, options.data, options.max_epochs, augment, options.precision, options.members)
         for seed in options.seeds
         for fold in options.folds
     ]
