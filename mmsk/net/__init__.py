@@ -5,17 +5,12 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "_augmenter": ["Augmenter"],
-        "_batches": ["Batches", "RowSubset", "Rows"],
-        "_callbacks": ["changes_rates", "make_callbacks"],
+        "_callbacks": ["changes_rates"],
         "_device": ["cpu_threads", "resolve_device", "resolve_precision"],
         "_estimator": ["NeuralEstimator"],
-        "_cells": ["Cells", "collect"],
         "_frozen": ["features_for_cells"],
         "_modality": ["Modality", "describe"],
-        "_progress": ["EpochBar"],
         "_random": ["RandomFrom", "give_generator", "make_generators"],
-        "_skorch": ["FusedNet"],
         "_training": [
             "Plan",
             "build_net",
