@@ -13,12 +13,13 @@ from mmsk.columns._cells import (
     stack_column,
 )
 from mmsk.columns._frames import frame_columns, frame_presence, join_columns, rows_to_table
-from mmsk.columns._groups import check_groups
+from mmsk.columns._labels import check_groups, check_labels
 from mmsk.columns._modalities import TABLE, group_columns, group_raw_columns, is_number_column
 
 __all__ = [
     "TABLE",
     "check_groups",
+    "check_labels",
     "frame_columns",
     "frame_presence",
     "group_columns",

@@ -7,13 +7,12 @@ import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
 from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.multiclass import type_of_target
 
 from mmsk import net, nn
 from mmsk.exceptions import BadInputError
 from mmsk.net import NeuralEstimator
 from mmsk.net._constraints import TRAINING_CONSTRAINTS
-from mmsk.net._target import read_classes, read_values
+from mmsk.net._target import is_regression, read_classes, read_values, target_scale
 
 
 class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEstimator):
@@ -109,7 +108,8 @@ class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEstim
         X : DataFrame, ndarray or Series of shape (n_rows, n_columns)
             Tensor columns of one modality, or plain numbers; several columns share the encoder.
         y : array-like of shape (n_rows,) or (n_rows, n_targets)
-            Classes, or numbers for regression.
+            Classes; or numbers for a regression, which is what several targets and numbers that are not all whole are
+            taken for. Inside a `MultiModalRegressor` whole numbers are targets, too.
         sample_weight : array-like of shape (n_rows,), default=None
             Weights of the rows.
 
@@ -123,22 +123,24 @@ class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEstim
                 f"{type(self).__name__} requires y to be passed, but the target y is None",
                 fix="Encoders learn from a target.",
             )
-        modalities, cells, numeric_dtype = self._read_fit(X)
+        names, columns, numeric_dtype = self._read_fit(X)
         step = type(self).__name__
-        if type_of_target(y).startswith("continuous"):
-            vars(self).pop("classes_", None)
+        if is_regression(y, step):
             y, _ = read_values(y, step)
             rows, weight = self._check_rows(X, y, sample_weight)
-            mean = np.average(y[rows], axis=0, weights=weight[rows])
-            scale = np.sqrt(np.average((y[rows] - mean) ** 2, axis=0, weights=weight[rows]))
+            modalities, cells = self._collect(names, columns, rows)
+            vars(self).pop("classes_", None)
+            y, weight = y[rows], weight[rows]
+            mean = np.average(y, axis=0, weights=weight)
+            scale = target_scale(y, mean, weight, step)
             target, task, n_outputs = (y - mean) / np.where(scale > 0, scale, 1.0), "regression", y.shape[1]
         else:
             classes, target = read_classes(y, step)
             rows, weight = self._check_rows(X, target, sample_weight)
+            modalities, cells = self._collect(names, columns, rows)
             self.classes_ = classes
-            task, n_outputs = "classification", len(classes)
-        cells = [part.take(rows) for part in cells]
-        self._train(modalities, cells, numeric_dtype, target[rows], weight[rows], task, n_outputs)
+            target, weight, task, n_outputs = target[rows], weight[rows], "classification", len(classes)
+        self._train(modalities, cells, numeric_dtype, target, weight, task, n_outputs)
         self._n_features_out = self.net_.module_.dims[0]
         return self
 

@@ -73,8 +73,9 @@ class ImageEncoder(BaseEncoder):
     `weights`. Backbones take 3 channels; a grey photo is repeated.
 
     With ``trainable="head"`` and `freeze_batchnorm` the backbone computes each training photo once rather than once an
-    epoch, unless photos are augmented. Stages are what the network's authors call so: the four of a ResNet and its
-    stem, the five blocks of VGG, the blocks of a vision transformer. Of VGG and AlexNet the convolutions are taken and
+    epoch, unless photos are augmented. Stages are the parts that torchvision makes of a network: the four of a ResNet
+    and its stem, the five blocks of VGG, the blocks of a vision transformer; what lies between the stages of Swin and
+    DenseNet counts as a stage, too. Of VGG and AlexNet the convolutions are taken and
     their answer averaged; other networks lose only their last layer.
 
     Pickles hold all weights and ask neither for the file nor for the internet.

@@ -19,7 +19,8 @@ class ModuleEncoder(BaseEncoder):
     output_dim : int, default=None
         Size of the embedding, reached through a linear layer; None takes the module's output as it is.
     standardize : bool, default=True
-        Whether to standardise cells along their first axis with the statistics of the training cells.
+        Whether to standardise cells along their first axis with the statistics of the training cells. In either case an
+        absent number of a table counts as the mean of its column.
     weights : str or Path, default=None
         A file that `save_weights` of such an encoder wrote, or a ``.pt`` file of the same weights, to start from. The
         scale of the cells comes from it, too.

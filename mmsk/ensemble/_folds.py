@@ -38,6 +38,10 @@ def split_rows(cv, X, y, groups, random_state, step):
             folds = list(check_cv(cv, y, classifier=True).split(X, y, groups))
         except ValueError as error:  # a splitter of groups that got none, more folds than rows
             raise BadInputError(str(error), step=step, fix="Change cv, or give fit the groups it needs.") from error
+        if not folds:
+            raise BadInputError(
+                "cv gave no folds; a generator gives them once", step=step, fix="Give a list of (train, test)."
+            )
         # Positions may come as lists, and as masks.
         return [tuple(rows[np.asarray(part, dtype=None if len(part) else int)] for part in fold) for fold in folds]
     n_most = int(np.unique(y, return_counts=True)[1].max())

@@ -214,7 +214,7 @@ class LateFusionClassifier(BaseEnsembleClassifier, _BaseComposition):
         self._parts = find_parts(entries, X, type(self).__name__) if self.estimators else [_whole(X)]
         self._weights = self._check_weights()
         presence = self._presence(X)
-        self._check_presence(presence, y)
+        self._check_presence(presence if sample_weight is None else presence & (sample_weight > 0)[:, None], y)
         rng = None if self.random_state is None else check_random_state(self.random_state)
         estimators = [clone_seeded(entry[1], rng) for entry in entries]
         tables = [part.take(X) for part in self._parts]
@@ -259,7 +259,10 @@ class LateFusionClassifier(BaseEnsembleClassifier, _BaseComposition):
 
     def _check_weights(self):
         n = len(self._parts)
-        weights = np.ones(n) if self.weights is None else np.asarray(self.weights, dtype=np.float64)
+        try:
+            weights = np.ones(n) if self.weights is None else np.asarray(self.weights, dtype=np.float64)
+        except (ValueError, TypeError):
+            weights = np.empty(0)
         if weights.shape != (n,) or not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
             raise BadInputError(
                 f"weights must be {n} numbers from 0, not all of them 0", step=type(self).__name__, value=self.weights
@@ -274,9 +277,9 @@ class LateFusionClassifier(BaseEnsembleClassifier, _BaseComposition):
             n_classes = len(np.unique(y[present]))
             if n_classes == 0 or (n_classes == 1 and len(self.classes_) > 1):
                 raise BadInputError(
-                    f"modality {part.name!r} is there in rows of {n_classes} class only"
+                    f"modality {part.name!r} is there in rows of one class only"
                     if n_classes
-                    else f"modality {part.name!r} is missing from every training row",
+                    else f"modality {part.name!r} is missing from every training row of a weight above zero",
                     step=type(self).__name__,
                     fix="Leave its classifier out, or add rows that have it.",
                 )

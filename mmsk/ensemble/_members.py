@@ -71,6 +71,12 @@ def fit_member(estimator, X, y, sample_weight, groups, rows):
     if sample_weight is not None:
         rows = rows[sample_weight[rows] > 0]
         takers = _takers(estimator, "sample_weight")
+        for name, step in estimator.steps if isinstance(estimator, Pipeline) else ():
+            if hasattr(step, "fit_resample"):
+                raise BadInputError(
+                    f"sample_weight came, but step {name!r} draws other rows than those the weights are of",
+                    fix="Leave the weights out, or resample before.",
+                )
         last = estimator.steps[-1] if isinstance(estimator, Pipeline) else ("", estimator)
         if last[0] not in takers:
             raise BadInputError(

@@ -4,11 +4,10 @@ from numbers import Real
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.utils import check_consistent_length, column_or_1d
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _assert_all_finite, _check_sample_weight, _num_samples, validate_data
+from sklearn.utils import check_consistent_length
+from sklearn.utils.validation import _check_sample_weight, _num_samples, validate_data
 
-from mmsk.columns import frame_columns, is_missing, rows_to_table
+from mmsk.columns import check_labels, frame_columns, is_missing, rows_to_table
 from mmsk.exceptions import BadInputError
 
 
@@ -90,12 +89,8 @@ def read_labels(estimator, X, y, sample_weight):
         Weights.
     """
     step = type(estimator).__name__
-    if y is None:
-        raise BadInputError("requires y to be passed, but the target y is None", step=step)
+    y = check_labels(y, step)
     try:
-        y = column_or_1d(y, warn=True)
-        _assert_all_finite(y, input_name="y")
-        check_classification_targets(y)
         check_consistent_length(X, y)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)

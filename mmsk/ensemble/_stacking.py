@@ -40,8 +40,10 @@ def out_of_fold(estimators, tables, presence, y, sample_weight, groups, folds, c
     jobs = [
         (k, train[presence[train, k]], test[presence[test, k]]) for train, test in folds for k in range(len(estimators))
     ]
+    counts = np.ones(len(y), dtype=bool) if sample_weight is None else sample_weight > 0
     # A modality of whose rows a fold has but one class learns nothing there, and gives no answer.
-    jobs = [(k, train, test) for k, train, test in jobs if len(np.unique(y[train])) > 1 or len(classes) == 1]
+    if len(classes) > 1:
+        jobs = [(k, train, test) for k, train, test in jobs if len(np.unique(y[train[counts[train]]])) > 1]
     done = Parallel(n_jobs=n_jobs)(
         delayed(fit_fold)(estimators[k], tables[k], y, sample_weight, groups, train, test, classes)
         for k, train, test in jobs

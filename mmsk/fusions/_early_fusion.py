@@ -7,6 +7,7 @@ from mmsk.encoders import SpectrogramEncoder, TabularEncoder
 from mmsk.exceptions import BadInputError
 from mmsk.fusions._base import BaseFusion
 from mmsk.net import Modality
+from mmsk.net._constraints import check_encoder
 from mmsk.nn.fusions import InputReader, JoinedInputs
 
 
@@ -86,7 +87,7 @@ class EarlyFusion(BaseFusion):
         else:
             joined, kind = (sum(InputReader("array", shape).output_dim for shape in shapes),), "table"
         description = Modality("joined", (), ("all columns",), kind, joined, "float32")
-        return JoinedInputs(clone(encoder).build(description), n_frames)
+        return JoinedInputs(check_encoder(clone(encoder)).build(description), n_frames)
 
 
 class InputEncoder(BaseEstimator):

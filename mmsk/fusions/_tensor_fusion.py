@@ -16,7 +16,7 @@ class TensorFusion(BaseFusion):
     ----------
     dim : int or "auto", default="auto"
         Size d that every embedding is mapped to first; the fused embedding has (d + 1) ** n_modalities numbers.
-        ``"auto"`` is 15, or less where that would be more than 4096 numbers.
+        ``"auto"`` is 15, or less where that would be more than 4096 numbers, but at least 1.
 
     See Also
     --------

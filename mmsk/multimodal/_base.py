@@ -174,7 +174,8 @@ class BaseMultiModal(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEs
         Returns
         -------
         ndarray of shape (n_rows, n_embedding)
-            The fused embedding; zero, or made of learned vectors only, in rows without any modality.
+            The fused embedding. Rows without any modality get what the fusion makes of none: zeros from most, the
+            empty product from ``"tensor"``, equal answers from ``"late"``, or what it makes of learned vectors.
         """
         embedding, _ = self._answer(self._read_predict(X), embed=True)
         return embedding
@@ -185,10 +186,18 @@ class BaseMultiModal(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEs
 
     def _group(self, names, columns):
         named = self._named_encoders()
+        for entry in named:
+            if not isinstance(entry, tuple) or len(entry) != 2 or not isinstance(entry[0], str):
+                raise BadInputError(
+                    "encoders must hold (modality, encoder)",
+                    step=type(self).__name__,
+                    value=entry,
+                    fix='Give [("image", ImageEncoder()), ...], or "auto".',
+                )
         keys = [key for key, _ in named]
         self._validate_names(keys)
         for key, encoder in named:
-            if not hasattr(encoder, "build"):
+            if isinstance(encoder, type) or not hasattr(encoder, "build"):
                 raise BadInputError(
                     f"encoders names {encoder!r} for modality {key!r}, which is no encoder",
                     step=type(self).__name__,

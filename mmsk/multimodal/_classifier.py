@@ -1,5 +1,7 @@
 """Classifier over several modalities."""
 
+from numbers import Real
+
 import numpy as np
 from scipy.special import log_softmax, softmax
 from sklearn.base import ClassifierMixin, _fit_context
@@ -290,9 +292,15 @@ class MultiModalClassifier(ClassifierMixin, BaseMultiModal):
         step = type(self).__name__
         if y is None:
             raise BadInputError("requires y to be passed, but the target y is None", step=step)
-        modalities, cells, numeric_dtype = self._read_again(X) if keep else self._read_fit(X)
+        names, columns, numeric_dtype = self._read_fit(X, keep)
         labels, numbers = read_classes(y, step)
         known = self.classes_ if keep else labels if classes is None else np.unique(classes)
+        if keep and classes is not None and not np.array_equal(known, np.unique(classes)):
+            raise BadInputError(
+                f"classes {np.unique(classes).tolist()} came where the first call had {known.tolist()}",
+                step=step,
+                fix="Name all classes in the first call of partial_fit; later calls need none.",
+            )
         new = np.setdiff1d(labels, known)
         if len(new):
             raise BadInputError(
@@ -303,12 +311,12 @@ class MultiModalClassifier(ClassifierMixin, BaseMultiModal):
             )
         target = np.searchsorted(known, labels)[numbers]
         rows, weight = self._check_rows(X, target, sample_weight, self._class_weights(known, target))
-        self.classes_ = known
         groups = check_groups(groups, target, step)
+        modalities, cells = self._collect(names, columns, rows, keep)
+        self.classes_ = known
         target, weight = target[rows], weight[rows]
         if not keep:
             self.class_prior_ = np.bincount(target, weight, minlength=len(known)) / weight.sum()
-        cells = [part.take(rows) for part in cells]
         self._train(
             modalities,
             cells,
@@ -328,7 +336,7 @@ class MultiModalClassifier(ClassifierMixin, BaseMultiModal):
         if self.class_weight is None:
             return None
         if self.class_weight != "balanced":
-            given = compute_class_weight(dict(self.class_weight), classes=classes, y=classes[target])[target]
+            given = self._given_class_weights(classes, target)[target]
             return lambda weight: given
 
         def weigh(weight):
@@ -341,6 +349,21 @@ class MultiModalClassifier(ClassifierMixin, BaseMultiModal):
             return np.bincount(there, factors, minlength=len(classes))[target]
 
         return weigh
+
+    def _given_class_weights(self, classes, target):
+        step = type(self).__name__
+        for label, weight in self.class_weight.items():
+            if not isinstance(weight, Real) or not 0 <= weight < np.inf:
+                raise BadInputError(
+                    f"the weight of class {label!r} is no number from 0",
+                    step=step,
+                    value=weight,
+                    fix="Correct class_weight.",
+                )
+        try:
+            return compute_class_weight(dict(self.class_weight), classes=classes, y=classes[target])
+        except ValueError as error:
+            raise BadInputError(str(error), step=step, fix="Correct class_weight.") from error
 
     def _logits(self, X):
         columns = self._read_predict(X)

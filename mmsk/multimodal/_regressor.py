@@ -6,7 +6,7 @@ from sklearn.base import RegressorMixin, _fit_context
 from mmsk.columns import check_groups
 from mmsk.exceptions import BadInputError
 from mmsk.multimodal._base import BaseMultiModal
-from mmsk.net._target import read_values
+from mmsk.net._target import read_values, target_scale
 
 
 class MultiModalRegressor(RegressorMixin, BaseMultiModal):
@@ -258,22 +258,22 @@ class MultiModalRegressor(RegressorMixin, BaseMultiModal):
         step = type(self).__name__
         if y is None:
             raise BadInputError("requires y to be passed, but the target y is None", step=step)
-        modalities, cells, numeric_dtype = self._read_again(X) if keep else self._read_fit(X)
+        names, columns, numeric_dtype = self._read_fit(X, keep)
         values, one_dimensional = read_values(y, step)
         rows, weight = self._check_rows(X, values, sample_weight)
         groups = check_groups(groups, values, step)
+        modalities, cells = self._collect(names, columns, rows, keep)
         values, weight = values[rows], weight[rows]
         if not keep:
             self._one_dimensional = one_dimensional
             self.target_mean_ = np.average(values, axis=0, weights=weight)
-            scale = np.sqrt(np.average((values - self.target_mean_) ** 2, axis=0, weights=weight))
+            scale = target_scale(values, self.target_mean_, weight, step)
             self.target_scale_ = np.where(scale > 0, scale, 1.0)
         elif values.shape[1] != len(self.target_mean_):
             raise BadInputError(
                 f"y has {values.shape[1]} targets, the first fit had {len(self.target_mean_)}", step=step
             )
         target = (values - self.target_mean_) / self.target_scale_
-        cells = [part.take(rows) for part in cells]
         self._train(
             modalities,
             cells,

@@ -94,6 +94,9 @@ def _check(augment, modalities):
         if key != ALL and key not in kinds:
             problem = f"augment names modality {key!r}, which X does not have; it has {', '.join(kinds)}"
             fix = "Name one of them; what mixes rows has the key 'all'."
+        elif key == ALL and ALL in kinds:
+            problem = "a modality is called 'all', which is the key of what mixes rows"
+            fix = "Rename its columns."
         elif key in seen:
             problem, fix = f"augment names {key!r} twice", "Give every modality one augmentation."
         elif hasattr(augmentation, "draw") != (key == ALL):

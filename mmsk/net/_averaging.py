@@ -39,6 +39,16 @@ class WeightAverage:
             self.aside = [value.clone() for value in self.weights]
             torch._foreach_copy_(self.weights, self.average)
 
+    def is_lent(self):
+        """Tell whether the network computes with the average, and with nothing that was loaded since.
+
+        Returns
+        -------
+        bool
+            Whether it does.
+        """
+        return self.aside is not None and all(map(torch.equal, self.weights, self.average))
+
     @torch.no_grad()
     def give_back(self):
         """Let the network train on from the weights it had before they were lent."""

@@ -38,10 +38,10 @@ def make_callbacks(settings):
     wanted += ["early_stopping"] * settings["early_stopping"] + ["progress"] * bool(settings["verbose"])
     callbacks = {}
     for i, callback in enumerate(wanted):
-        if not isinstance(callback, str):
-            callbacks[i] = deepcopy(callback)
-        elif callback in _BY_NAME:
+        if isinstance(callback, str) and callback in _BY_NAME:
             callbacks[callback] = callback, _BY_NAME[callback](settings)
+        elif hasattr(callback[-1] if isinstance(callback, tuple) and callback else callback, "on_train_begin"):
+            callbacks[i] = deepcopy(callback)
         else:
             raise BadInputError(
                 f"callbacks names {callback!r}",

@@ -2,7 +2,8 @@
 
 from numbers import Integral, Real
 
-from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import Interval, InvalidParameterError, Options, StrOptions
 
 TRAINING_CONSTRAINTS = {
     "optimizer": [StrOptions({"adamw", "adam", "sgd"}), type],
@@ -31,6 +32,8 @@ TRAINING_CONSTRAINTS = {
 PROBABILITY = [Interval(Real, 0, 1, closed="left")]
 SIZE = [Interval(Integral, 1, None, closed="left")]
 SIZES = ["array-like"]
+# How many sizes there are at least.
+_LEAST = {"hidden_layer_sizes": 0, "widths": 1, "kernel_sizes": 1}
 
 
 def one_of(*values):
@@ -47,3 +50,40 @@ def one_of(*values):
         Constraints as `_parameter_constraints` holds them.
     """
     return [Options(str, set(values))]
+
+
+def check_sizes(estimator):
+    """Check parameters that are sequences of sizes, whose members scikit-learn's constraints do not look at.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Whose they are.
+    """
+    for name, least in _LEAST.items():
+        sizes = getattr(estimator, name, None)
+        if sizes is None:
+            continue
+        if len(sizes) < least or not all(isinstance(n, Integral) and not isinstance(n, bool) and n >= 1 for n in sizes):
+            raise InvalidParameterError(
+                f"The {name!r} parameter of {type(estimator).__name__} must be a sequence of {least} or more ints from "
+                f"1. Got {sizes!r} instead."
+            )
+
+
+def check_encoder(encoder):
+    """Check the parameters of an encoder that is part of another estimator, whose fit checks only its own.
+
+    Parameters
+    ----------
+    encoder : estimator
+        The encoder; one of a user's that states no constraints is taken as it is.
+
+    Returns
+    -------
+    estimator
+        The same.
+    """
+    if isinstance(encoder, BaseEstimator) and hasattr(encoder, "_parameter_constraints"):
+        encoder._validate_params()
+    return encoder

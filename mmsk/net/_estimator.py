@@ -8,6 +8,7 @@ from sklearn.utils.validation import _check_sample_weight, check_consistent_leng
 from mmsk import net
 from mmsk.exceptions import BadInputError
 from mmsk.net._cells import collect
+from mmsk.net._constraints import check_encoder, check_sizes
 from mmsk.net._held_out import held_out_rows
 from mmsk.net._modality import describe
 from mmsk.net._reading import read_columns
@@ -52,6 +53,10 @@ class NeuralEstimator(BaseEstimator):
         "verbose": 0,
     }
 
+    def _validate_params(self):
+        super()._validate_params()
+        check_sizes(self)
+
     def _settings(self):
         settings = {name: getattr(self, name, default) for name, default in self._default_settings.items()}
         callbacks = settings["callbacks"] or ()
@@ -74,15 +79,25 @@ class NeuralEstimator(BaseEstimator):
         return {}
 
     # --------------------------------------------------------------------------------------------------- fitting
-    def _read_fit(self, X):
+    def _read_fit(self, X, keep=False):
+        """Read a table to train on; with `keep` one like that of the first fit; returns (names, columns, dtype)."""
+        if keep:
+            return None, self._read_predict(X), None
         names, columns, numeric_dtype = read_columns(self, X, reset=True)
         self._plain_numbers = numeric_dtype is not None
-        step = type(self).__name__
-        modalities = tuple(
-            describe(key, positions, names, columns, step) for key, positions in self._group(names, columns).items()
-        )
-        cells = [collect(modality, columns, step, n_jobs=self._settings()["n_jobs"]) for modality in modalities]
-        return modalities, cells, numeric_dtype
+        return names, columns, numeric_dtype
+
+    def _collect(self, names, columns, rows, keep=False):
+        """Find the modalities of some rows, or with `keep` those there are, and their cells."""
+        step, n_jobs = type(self).__name__, self._settings()["n_jobs"]
+        # Rows of weight zero have no say in what a modality looks like.
+        columns = [_blank_others(column, rows) for column in columns]
+        if keep:
+            modalities = self._plan.modalities
+        else:
+            groups = self._group(names, columns)
+            modalities = tuple(describe(key, positions, names, columns, step) for key, positions in groups.items())
+        return modalities, [collect(modality, columns, step, n_jobs=n_jobs).take(rows) for modality in modalities]
 
     def _check_present(self, modalities, cells):
         for modality, part in zip(modalities, cells, strict=True):
@@ -93,12 +108,6 @@ class NeuralEstimator(BaseEstimator):
                     column=modality.names[0],
                     fix="Drop its columns, or give at least one row that has it, of a weight above zero.",
                 )
-
-    def _read_again(self, X):
-        """Read rows for further training of the network there is."""
-        columns = self._read_predict(X)
-        modalities, n_jobs = self._plan.modalities, self._settings()["n_jobs"]
-        return modalities, [collect(m, columns, type(self).__name__, n_jobs=n_jobs) for m in modalities], None
 
     def _read_predict(self, X):
         check_is_fitted(self)
@@ -138,7 +147,7 @@ class NeuralEstimator(BaseEstimator):
                 own_heads = settings["auxiliary_loss"] > 0 or settings["gradient_blending"] is not None
                 arguments = self._network_arguments() | {"auxiliary": own_heads and len(modalities) > 1}
                 self._plan = net.Plan(modalities, task, n_outputs, dtype, arguments)
-                self._encoders = [clone(self._encoder_for(modality)) for modality in modalities]
+                self._encoders = [check_encoder(clone(self._encoder_for(modality))) for modality in modalities]
                 generator = net.make_generators(self._seed, device, ("weights",))["weights"]
                 network = net.build_network(self._plan, self._encoders, generator)
                 for encoder, module in zip(self._encoders, network.encoders, strict=True):
@@ -258,3 +267,12 @@ class NeuralEstimator(BaseEstimator):
         self._build_net(network, mixed)
         self.net_.history.extend(self.history_)
         self.history_ = self.net_.history
+
+
+def _blank_others(column, rows):
+    """Leave the cells of some rows of a column, which keeps its length, as errors name rows."""
+    if column.dtype != object or len(rows) == len(column):
+        return column
+    blanked = np.full_like(column, None)
+    blanked[rows] = column[rows]
+    return blanked

@@ -53,7 +53,7 @@ def read_columns(estimator, X, *, reset):
         array = validate_data(estimator, X, dtype=(np.float64, np.float32), ensure_all_finite="allow-nan", reset=reset)
     except BadInputError:
         raise
-    except ValueError as error:
+    except (ValueError, TypeError) as error:  # TypeError: numbers beside times
         raise BadInputError(str(error), step=step) from error
     names = getattr(estimator, "feature_names_in_", None)
     return None if names is None else list(names), list(array.T), array.dtype.name

@@ -79,7 +79,7 @@ class FusedNet(NeuralNet):
         self.gradient_modulation = gradient_modulation
         self.gradient_blending = gradient_blending
         self.noise = noise
-        self._modulation = self._blending = None
+        self._average = self._modulation = self._blending = None
 
     @property
     def _default_callbacks(self):
@@ -202,12 +202,10 @@ class FusedNet(NeuralNet):
         epochs = self.max_epochs if epochs is None else epochs
         n_batches = len(self.get_iterator(X, training=True))
         self._course = Course(n_batches, epochs * -(-n_batches // self.accumulate))
-        self._average = WeightAverage(self.module_, self.ema_decay) if self.ema_decay else None
+        self._average = self._go_on_averaging() if self.ema_decay else None
         if self.module_.auxiliary and self.gradient_modulation:
             self._modulation = GradientModulation(self.gradient_modulation, self.noise)
-        if self.module_.auxiliary and self.gradient_blending and self.train_split is not None:
-            like = self.module_.like
-            self._blending = GradientBlending(self.gradient_blending, 1 + len(self.module_.encoders), like)
+        self._blending = self._go_on_blending() if self.gradient_blending else None
         self._base_rates = [group["lr"] for group in self.optimizer_.param_groups]
         self._stopped_by_callback = self.interrupted = False
         # Asked once a fit, not once a step.
@@ -219,9 +217,24 @@ class FusedNet(NeuralNet):
             self.interrupted = not self._stopped_by_callback
             raise
         finally:
-            self._average = self._modulation = self._blending = None
+            self._modulation = None
             if self.schedule != "constant":
                 self._set_rates(1.0)
+
+    def _go_on_averaging(self):
+        """Go on from the weights that the average of the last fit stands in for, unless others were put there since."""
+        average = self._average
+        if average is None or not average.is_lent():
+            return WeightAverage(self.module_, self.ema_decay)
+        average.decay = self.ema_decay
+        return average
+
+    def _go_on_blending(self):
+        if not self.module_.auxiliary or self.train_split is None:
+            return None
+        if self._blending is not None and self._blending.n_epochs == self.gradient_blending:
+            return self._blending
+        return GradientBlending(self.gradient_blending, 1 + len(self.module_.encoders), self.module_.like)
 
     def notify(self, method_name, **cb_kwargs):
         """Announce an event, and remember if a callback answers by ending the training.

@@ -1,10 +1,10 @@
 """Targets to arrays a loss can take."""
 
 import numpy as np
-from sklearn.utils import check_array, column_or_1d
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _assert_all_finite
+from sklearn.utils import check_array
+from sklearn.utils.multiclass import type_of_target
 
+from mmsk.columns import check_labels
 from mmsk.exceptions import BadInputError
 
 
@@ -25,14 +25,33 @@ def read_classes(y, step):
     numbers : ndarray of shape (n_rows,), dtype int64
         The class of each row.
     """
-    try:
-        y = column_or_1d(y, warn=True)
-        _assert_all_finite(y, input_name="y")
-        check_classification_targets(y)
-        classes, numbers = np.unique(y, return_inverse=True)
-    except (ValueError, TypeError) as error:
-        raise BadInputError(str(error), step=step) from error
+    classes, numbers = np.unique(check_labels(y, step), return_inverse=True)
     return classes, numbers.astype(np.int64)
+
+
+def is_regression(y, step):
+    """Tell numbers to be predicted from classes.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_rows,) or (n_rows, n_targets)
+        A target.
+    step : str
+        Who asks, for error messages.
+
+    Returns
+    -------
+    bool
+        True for several targets, and for numbers that are not all whole.
+    """
+    if np.ndim(y) == 1 and np.asarray(y).dtype == object:
+        check_labels(y, step)
+    try:
+        with np.errstate(invalid="ignore"):  # scikit-learn tries whether numbers are whole, however large
+            kind = type_of_target(y)
+    except ValueError as error:
+        raise BadInputError(str(error), step=step) from error
+    return kind.startswith("continuous") or kind == "multiclass-multioutput"
 
 
 def read_values(y, step):
@@ -57,3 +76,37 @@ def read_values(y, step):
     except ValueError as error:
         raise BadInputError(str(error), step=step) from error
     return (y[:, None], True) if y.ndim == 1 else (y, False)
+
+
+def target_scale(values, mean, weight, step):
+    """Take the standard deviation of a regression target.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows, n_targets)
+        The numbers.
+    mean : ndarray of shape (n_targets,)
+        Their mean.
+    weight : ndarray of shape (n_rows,)
+        Weights of the rows.
+    step : str
+        Who asks, for error messages.
+
+    Returns
+    -------
+    ndarray of shape (n_targets,)
+        0 where all are equal.
+
+    Raises
+    ------
+    BadInputError
+        If float64 cannot hold the squares.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        scale = np.sqrt(np.average((values - mean) ** 2, axis=0, weights=weight))
+    if not np.isfinite(scale).all():
+        largest = np.abs(values).max()
+        raise BadInputError(
+            f"the target reaches {largest:g}, whose square float64 cannot hold", step=step, fix="Rescale the target."
+        )
+    return scale

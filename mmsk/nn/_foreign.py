@@ -20,7 +20,8 @@ class ForeignNetwork(nn.Module):
     output_dim : int or None
         Size of the embedding, reached through a linear layer; None keeps the features.
     standardize : bool
-        Whether to standardise cells along their first axis.
+        Whether to standardise cells along their first axis. In either case an absent number of a table, the rest of
+        whose row is there, counts as the mean of its column.
     """
 
     # Its dropout draws from torch's global generator, which training therefore stands in for.
@@ -31,7 +32,8 @@ class ForeignNetwork(nn.Module):
         self.is_codes = kind == "codes"
         self.is_waveform = kind == "waveform"
         n_channels = 1 if self.is_waveform or not shape else shape[0]
-        self.standardize = Standardize(n_channels) if standardize and not self.is_codes else None
+        self.fills_only = not standardize and kind == "table"
+        self.standardize = Standardize(n_channels) if (standardize or self.fills_only) and not self.is_codes else None
         self.body = body
         self.linear = None
         n_features = self._measure(shape)
@@ -53,10 +55,11 @@ class ForeignNetwork(nn.Module):
         dtype = next((p.dtype for p in self.parameters()), torch.float32)
         if self.is_codes:
             x = x.long()
+        elif self.fills_only:
+            x = torch.where(x.isnan(), self.standardize.mean, x).to(dtype)
         elif self.standardize is not None:
             x = self.standardize(x[:, None])[:, 0] if self.is_waveform else self.standardize(x)
             x = x.to(dtype)
-            # The rest of the row is there: an absent number of a table counts as average.
             x = torch.where(x.isnan(), torch.zeros_like(x), x)
         else:
             x = x.to(dtype)

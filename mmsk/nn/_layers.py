@@ -175,6 +175,8 @@ class ChannelDropout(Dropout):
 class Projection(nn.Module):
     """Linear map to the embedding, brought to one scale so that no modality outweighs another.
 
+    One or two numbers are left as they are: of them nothing but signs would remain.
+
     Parameters
     ----------
     n_in, n_out : int
@@ -190,7 +192,8 @@ class Projection(nn.Module):
         self.n_out = n_out
 
     def forward(self, x):
-        return F.layer_norm(self.linear(self.dropout(x)), (self.n_out,))
+        embedding = self.linear(self.dropout(x))
+        return embedding if self.n_out < 3 else F.layer_norm(embedding, (self.n_out,))
 
 
 def perceptron(sizes, dropout):

@@ -5,10 +5,9 @@ from imblearn.base import BaseSampler
 from imblearn.utils import check_target_type
 from sklearn.base import _fit_context
 from sklearn.utils import _safe_indexing, check_array, check_consistent_length
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from mmsk.columns import rows_to_table
+from mmsk.columns import check_labels, rows_to_table
 from mmsk.exceptions import BadInputError
 
 
@@ -69,8 +68,9 @@ class BaseTableSampler(BaseSampler):
 
     def _check(self, X, y):
         step = type(self).__name__
+        if np.ndim(y) == 1:
+            check_labels(y, step)
         try:
-            check_classification_targets(y)
             labels, _ = check_target_type(y, indicate_one_vs_all=True)
             check_consistent_length(X, labels)
             table = rows_to_table(X)

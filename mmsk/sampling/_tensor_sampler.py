@@ -134,6 +134,13 @@ class TensorSampler(BaseTableSampler):
             chosen = able
         else:
             chosen = [names.index(c) if c in names else c for c in np.asarray(self.columns, dtype=object).tolist()]
+            unknown = [c for c in chosen if c not in range(len(columns))]
+            if unknown:
+                raise BadInputError(
+                    f"columns names {unknown[0]!r}, which the table does not have",
+                    step=type(self).__name__,
+                    fix=f"It has {', '.join(map(repr, names))}.",
+                )
         unable = [c for c in chosen if c not in able]
         if unable or not chosen:
             place = {"column": names[unable[0]] if unable[0] in range(len(names)) else unable[0]} if unable else {}

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from imblearn.pipeline import make_pipeline as imblearn_pipeline
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
@@ -10,7 +11,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mmsk import FoldEnsembleClassifier, LateFusionClassifier
+from mmsk import FoldEnsembleClassifier, LateFusionClassifier, RowSampler
 from mmsk.exceptions import BadInputError
 
 TWO = [("a", LogisticRegression(), ["a"]), ("b", LogisticRegression(), ["b"])]
@@ -102,3 +103,46 @@ def test_splitter_of_groups_without_groups():
     X, y = rows()
     with pytest.raises(BadInputError, match="give fit the groups"):
         FoldEnsembleClassifier(LogisticRegression(), cv=GroupKFold(2)).fit(X, y)
+
+
+def test_a_generator_of_folds_gives_them_once():
+    X, y = rows()
+    folds = ((np.arange(10), np.arange(10, 20)) for _ in range(2))
+    model = FoldEnsembleClassifier(LogisticRegression(), cv=folds).fit(X, y)
+    with pytest.raises(BadInputError, match="cv gave no folds"):
+        model.fit(X, y)
+
+
+@pytest.mark.parametrize("name", ENSEMBLES)
+def test_weights_do_not_go_with_rows_that_are_drawn_anew(name):
+    X, y = rows(40)
+    resampling = imblearn_pipeline(RowSampler(30, random_state=0), LogisticRegression())
+    if name == "stacked":
+        model = LateFusionClassifier([("a", resampling, ["a"])])
+    else:
+        model = FoldEnsembleClassifier(resampling, cv=2)
+    assert model.fit(X, y).predict(X).shape == (40,)
+    with pytest.raises(BadInputError, match="sample_weight came, but step 'rowsampler' draws other rows"):
+        model.fit(X, y, sample_weight=np.ones(40))
+
+
+def test_weights_that_leave_a_modality_one_class():
+    X, y = rows()
+    for average in ("geometric", "stack"):
+        with pytest.raises(BadInputError, match="modality 'a' is there in rows of one class only"):
+            LateFusionClassifier(TWO, average=average).fit(X, y, sample_weight=(y == 0).astype(float))
+
+
+@pytest.mark.parametrize("name", ENSEMBLES)
+def test_the_row_of_a_missing_label_is_named(name):
+    X, y = rows()
+    labels = np.where(y, "a", "b").astype(object)
+    labels[7] = None
+    with pytest.raises(BadInputError, match=r"no label came \(row 7\)"):
+        clone(ENSEMBLES[name]).fit(X, labels)
+
+
+def test_weights_of_members_that_are_no_numbers():
+    X, y = rows()
+    with pytest.raises(BadInputError, match="weights must be 2 numbers from 0"):
+        LateFusionClassifier(TWO, weights=["x", 1]).fit(X, y)

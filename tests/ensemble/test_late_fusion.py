@@ -374,7 +374,7 @@ def test_bad_tables_are_named(rows):
     X, _, y, _ = rows
     with pytest.raises(BadInputError, match="'image' is missing from every training row"):
         late().fit(X.assign(image__photo=None), y)
-    with pytest.raises(BadInputError, match="'sound' is there in rows of 1 class only"):
+    with pytest.raises(BadInputError, match="'sound' is there in rows of one class only"):
         late().fit(X.assign(sound__clip=make_column(X["sound__clip"].where(y == "cat", None).tolist())), y)
     with pytest.raises(BadInputError, match="inconsistent numbers of samples"):
         late().fit(X, y[:-1])

@@ -201,7 +201,7 @@ def test_bad_tables_are_named():
         sampler.fit_resample(X[["text__caption", "place"]], y)
     with pytest.raises(BadInputError, match="cannot be interpolated.*column 'place'"):
         TensorSampler(columns=["age", "place"]).fit_resample(X, y)
-    with pytest.raises(BadInputError, match="column 'height'"):
+    with pytest.raises(BadInputError, match="columns names 'height', which the table does not have"):
         TensorSampler(columns=["height"]).fit_resample(X, y)
     lacking = X.assign(age=X["age"].where(y != "sea"))
     with pytest.raises(BadInputError, match=r"SMOTE cannot work.*'sea': 0.*neighbours"):

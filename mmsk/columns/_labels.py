@@ -1,10 +1,58 @@
-"""Groups of rows that belong together, such as those of one speaker."""
+"""What comes with the rows of a table: their labels, and groups of rows that belong together."""
 
 import numpy as np
 from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _assert_all_finite
 
 from mmsk.columns._cells import presence_of
 from mmsk.exceptions import BadInputError
+
+
+def check_labels(y, step):
+    """Check class labels.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_rows,)
+        Labels of any sortable type.
+    step : str
+        Who asks, for error messages.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+        The labels.
+
+    Raises
+    ------
+    BadInputError
+        If a label is missing, or they are no classes.
+
+    Examples
+    --------
+    >>> from mmsk.columns import check_labels
+    >>> check_labels(["cat", None], "fit")
+    Traceback (most recent call last):
+        ...
+    mmsk.exceptions.BadInputError: fit: Input y contains NaN: no label came (row 1). Drop rows without a label.
+    """
+    if y is None:
+        raise BadInputError("requires y to be passed, but the target y is None", step=step)
+    try:
+        y = column_or_1d(y, warn=True)
+        absent = np.flatnonzero(~presence_of(y))
+        if not len(absent):
+            _assert_all_finite(y, input_name="y")
+            check_classification_targets(y)
+            np.unique(y)
+    except (ValueError, TypeError) as error:
+        raise BadInputError(str(error), step=step) from error
+    if len(absent):
+        raise BadInputError(
+            "Input y contains NaN: no label came", step=step, row=int(absent[0]), fix="Drop rows without a label."
+        )
+    return y
 
 
 def check_groups(groups, y, step):

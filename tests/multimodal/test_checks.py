@@ -1,0 +1,182 @@
+"""What is refused before anything is trained, and what must not matter to training."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from mmsk import (
+    BadInputError,
+    EarlyFusion,
+    ImageEncoder,
+    MixUp,
+    ModuleEncoder,
+    MultiModalClassifier,
+    MultiModalRegressor,
+    SpectrogramEncoder,
+    TabularEncoder,
+    TextEncoder,
+    WaveformEncoder,
+)
+from mmsk.columns import make_column
+from tests.rows import make_rows
+
+RNG = np.random.default_rng(0)
+NUMBERS = RNG.normal(size=(24, 2))
+LABELS = (NUMBERS[:, 0] > 0).astype(int)
+ROWS, ROW_LABELS = make_rows(12)
+
+
+@pytest.mark.parametrize(
+    "encoders",
+    [
+        [("sound", SpectrogramEncoder(network="four-branch"))],
+        [("text", TextEncoder(network="SELU"))],
+        [("text", TextEncoder(kernel_sizes=()))],
+        [("image", ImageEncoder(lr_scale=-1.0))],
+        [("image", ImageEncoder(output_dim=0))],
+        [("image", ImageEncoder(widths=(8.5,)))],
+        [("image", ImageEncoder(widths=()))],
+        [("sound", WaveformEncoder(kernel_size=2.5))],
+        [("table", TabularEncoder(hidden_layer_sizes=(0,)))],
+        [("table", TabularEncoder(dropout=1.0))],
+    ],
+    ids=repr,
+)
+def test_encoders_are_checked_inside_a_model_as_they_are_alone(encoders):
+    with pytest.raises(ValueError, match=f"parameter of {type(encoders[0][1]).__name__} must be"):
+        MultiModalClassifier(encoders, max_epochs=1).fit(ROWS, ROW_LABELS)
+
+
+def test_the_encoder_of_early_fusion_is_checked():
+    fusion = EarlyFusion(SpectrogramEncoder(network="typo"))
+    with pytest.raises(ValueError, match="'network' parameter of SpectrogramEncoder must be"):
+        MultiModalClassifier(fusion=fusion, max_epochs=1).fit(ROWS[["sound__clip"]], ROW_LABELS)
+
+
+def test_an_encoder_of_a_user_states_no_constraints():
+    class Plain(ModuleEncoder):
+        _parameter_constraints: dict = {}
+
+    encoder = Plain(torch.nn.Linear, module__in_features=2, module__out_features=3)
+    assert MultiModalClassifier([("table", encoder)], max_epochs=1).fit(NUMBERS, LABELS).predict(NUMBERS).shape == (24,)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"encoders": [("table", TabularEncoder)]}, "which is no encoder"),
+        ({"encoders": [TabularEncoder()]}, r"encoders must hold \(modality, encoder\)"),
+        ({"hidden_layer_sizes": (2.5,)}, "'hidden_layer_sizes' parameter of MultiModalClassifier"),
+        ({"callbacks": [3]}, "callbacks names 3"),
+        ({"class_weight": {0: -1, 1: 1}}, "weight of class 0 is no number from 0"),
+        ({"class_weight": {0: np.nan, 1: 1}}, "weight of class 0 is no number from 0"),
+        ({"class_weight": {0: "x", 1: 1}}, "weight of class 0 is no number from 0"),
+        ({"class_weight": {0: 2, 7: 3}}, "MultiModalClassifier: .*class_weight"),
+    ],
+)
+def test_parameters_that_mean_nothing_are_refused(params, message):
+    with pytest.raises(ValueError, match=message):
+        MultiModalClassifier(max_epochs=1).set_params(**params).fit(NUMBERS, LABELS)
+
+
+def test_a_modality_called_as_what_mixes_rows():
+    X = pd.DataFrame(NUMBERS).add_prefix("all__")
+    with pytest.raises(BadInputError, match="a modality is called 'all'"):
+        MultiModalClassifier(max_epochs=1, augment=[("all", MixUp(0.2))]).fit(X, LABELS)
+
+
+@pytest.mark.parametrize("absent", [None, np.nan, pd.NA])
+def test_the_row_of_a_missing_label_is_named(absent):
+    labels = pd.Series(["a", "b"] * 12, dtype=object)
+    labels[5] = absent
+    for model in (MultiModalClassifier(max_epochs=1), TabularEncoder(max_epochs=1)):
+        with pytest.raises(ValueError, match="NaN"):
+            model.fit(NUMBERS, labels)
+    with pytest.raises(BadInputError, match=r"no label came \(row 5\)"):
+        MultiModalClassifier(max_epochs=1).fit(NUMBERS, labels)
+
+
+def test_times_beside_numbers_are_refused():
+    X = pd.DataFrame({"a": NUMBERS[:, 0], "when": pd.date_range("2026-01-01", periods=24)})
+    with pytest.raises(BadInputError):
+        MultiModalClassifier(max_epochs=1).fit(X, LABELS)
+
+
+def test_later_classes_have_to_be_the_first_ones():
+    model = MultiModalClassifier(max_epochs=1, random_state=0).partial_fit(NUMBERS, LABELS)
+    assert model.partial_fit(NUMBERS, LABELS, classes=[1, 0]).n_iter_ == 2
+    with pytest.raises(BadInputError, match=r"classes \[0, 1, 2\] came where the first call had \[0, 1\]"):
+        model.partial_fit(NUMBERS, LABELS, classes=[0, 1, 2])
+
+
+def test_a_target_beyond_float64_squares():
+    for model in (MultiModalRegressor(max_epochs=1), TabularEncoder(max_epochs=1)):
+        with pytest.raises(BadInputError, match="the target reaches .*e\\+160"):
+            model.fit(NUMBERS, NUMBERS[:, 0] * 1e160)
+
+
+@pytest.mark.parametrize("column", ["text", "series"])
+def test_rows_of_weight_zero_are_as_if_they_were_not_there(column):
+    if column == "text":
+        cells = list(RNG.integers(2, 20, (24, 10)).astype("int32"))
+        cells[0] = np.arange(90, 100, dtype="int32")
+    else:
+        cells = [RNG.normal(size=(3, 400 if i == 0 else 40)).astype("float32") for i in range(24)]
+    X = pd.DataFrame({column: make_column(cells), "a": RNG.normal(size=24)})
+    weight = np.ones(24)
+    weight[0] = 0
+    model = MultiModalClassifier(max_epochs=1, random_state=0)
+    answers = [
+        model.fit(X, LABELS, sample_weight=weight).predict_proba(X[1:]),
+        model.fit(X[1:], LABELS[1:]).predict_proba(X[1:]),
+        model.set_params(class_weight={"a": 1.0, "b": 1.0, "z": 0.0})
+        .fit(X, np.r_[["z"], np.where(LABELS[1:], "b", "a")])
+        .predict_proba(X[1:])[:, :2],
+    ]
+    np.testing.assert_array_equal(answers[0], answers[1])
+    assert np.isfinite(answers[2]).all()
+
+
+@pytest.mark.parametrize("standardize", [True, False])
+def test_an_absent_number_before_a_module_of_the_user_counts_as_the_mean(standardize):
+    X = NUMBERS + 5
+    X[3, 1] = np.nan
+    params = {"module__in_features": 2, "module__out_features": 4, "standardize": standardize}
+    model = MultiModalClassifier([("table", ModuleEncoder(torch.nn.Linear, **params))], max_epochs=3, random_state=0)
+    model.fit(X, LABELS)
+    rows = np.array([[0.5, np.nan], [0.5, np.nanmean(X[:, 1])]])
+    np.testing.assert_allclose(*model.predict_proba(rows), rtol=1e-5)
+
+
+@pytest.mark.parametrize("output_dim", [1, 2])
+def test_small_embeddings_tell_rows_apart(output_dim):
+    encoder = TabularEncoder(output_dim=output_dim, max_epochs=5, random_state=0)
+    assert len(np.unique(encoder.fit(NUMBERS, LABELS).transform(NUMBERS)[:, 0])) > 20
+
+
+def test_several_targets_of_an_encoder_are_numbers():
+    encoder = TabularEncoder(output_dim=8, max_epochs=1).fit(NUMBERS, np.arange(48).reshape(24, 2))
+    assert not hasattr(encoder, "classes_")
+    assert encoder.net_.module_.n_outputs == 2
+
+
+def losses_of_single_epochs(**params):
+    model = MultiModalClassifier(max_epochs=1, random_state=0, **params)
+    for _ in range(5):
+        model.partial_fit(NUMBERS, LABELS)
+    return model
+
+
+def test_averaging_weights_changes_no_training_of_single_epochs():
+    plain, averaged = (losses_of_single_epochs(ema_decay=decay) for decay in (None, 0.99))
+    np.testing.assert_allclose(plain.history_[:, "train_loss"], averaged.history_[:, "train_loss"], rtol=1e-6)
+    assert abs(plain.predict_proba(NUMBERS) - averaged.predict_proba(NUMBERS)).max() > 1e-3
+
+
+def test_gradient_blending_goes_on_over_single_epochs():
+    model = MultiModalClassifier(gradient_blending=1, validation_fraction=0.25, max_epochs=1, random_state=0)
+    for _ in range(4):
+        model.partial_fit(ROWS, ROW_LABELS)
+    weights = np.array(model.history_[:, "blending_weights"])
+    assert not np.allclose(weights[-1], weights[0])
