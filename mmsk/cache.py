@@ -118,7 +118,10 @@ def cache_location(memory):
     (None, None)
     """
     # joblib takes a string and a path to different places; so must we, or reduce_size would miss what we keep.
-    memory = joblib.Memory(memory, verbose=0) if isinstance(memory, Path) else check_memory(memory)
+    try:
+        memory = joblib.Memory(memory, verbose=0) if isinstance(memory, Path) else check_memory(memory)
+    except OSError as error:
+        raise BadInputError(f"memory={memory!r} cannot hold cells: {error}", fix="Give a folder, or None.") from error
     return getattr(memory.store_backend, "location", None)
 
 

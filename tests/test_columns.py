@@ -101,3 +101,12 @@ def test_columns_without_names_take_keys_in_order():
         "body": [1, 3],
         "x2": [2],
     }
+
+
+def test_arrays_of_polars():
+    frame = pl.DataFrame(
+        {"s": pl.Series([[1.0, 2.0], None, [3.0, 4.0]], dtype=pl.Array(pl.Float32, 2)), "n": [1, 2, 3]}
+    )
+    column = columns.frame_columns(frame)[1][0]
+    assert column.dtype == object and column[1] is None and column[2].tolist() == [3.0, 4.0]
+    assert columns.frame_presence(frame)[:, 0].tolist() == [True, False, True]

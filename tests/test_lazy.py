@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 from imblearn.over_sampling import RandomOverSampler
 from joblib import Parallel, delayed
 from PIL import Image
@@ -15,7 +16,15 @@ from sklearn.model_selection import train_test_split
 from mmsk import BadInputError, columns
 from mmsk.exceptions import UnreadableCellWarning
 from mmsk.lazy import CellReader, LazyCell
-from mmsk.preprocessing import MFCC, AudioLoader, ImageLoader, MelSpectrogram, ModalityMasker, TensorFlattener
+from mmsk.preprocessing import (
+    MFCC,
+    AudioLoader,
+    ImageLoader,
+    MelSpectrogram,
+    ModalityMasker,
+    TensorFlattener,
+    WaveformImage,
+)
 from tests.preprocessing.files import make_pixels, write_image
 from tests.preprocessing.registry import photo_objects, sound_objects
 
@@ -242,3 +251,13 @@ def test_a_cell_of_a_picture_in_memory():
         CellReader(ImageLoader((2, 2), mode="L")), Image.new("L", (5, 5), 7), shape=(1, 2, 2), dtype="u1", step=""
     )
     assert np.asarray(cell).tolist() == [[[7, 7], [7, 7]]] and repr(cell).endswith("shape=(1, 2, 2), dtype=uint8)")
+
+
+@pytest.mark.parametrize("on_error", ["raise", "missing"])
+@pytest.mark.parametrize(
+    "loader", [MelSpectrogram(f_min=9000, f_max=100, duration=0.1), WaveformImage(color=(1, 2), duration=0.1)], ids=str
+)
+def test_parameters_that_do_not_go_together_are_no_bad_cells(loader, on_error, tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.zeros(800), 8_000)
+    with pytest.raises(ValueError, match="f_min|color"):
+        clone(loader).set_params(lazy=True, on_error=on_error).fit_transform([str(tmp_path / "a.wav")])

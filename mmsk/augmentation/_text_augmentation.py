@@ -15,7 +15,8 @@ class TextAugmentation(BaseAugmentation):
     Parameters
     ----------
     swap : float, default=0.02
-        Probability of each character to change places with the next one.
+        Probability of each character to be drawn to change places with the next one. Of characters side by side that
+        are all drawn every other one does.
     replacement : float, default=0.02
         Probability of each character to become another, drawn from the characters of all rows of the batch as often
         as they stand there: a vocabulary is not needed.
@@ -59,11 +60,13 @@ class TextAugmentation(BaseAugmentation):
     def _swap(self, codes, generator):
         text = codes != 0
         first = (uniform(*codes.shape[:1], 0, 1, codes, generator, codes.shape[1]) < self.swap) & text
-        # The second of a pair must be text, and the first no second: of a run of draws only the first one counts.
-        first[:, :-1] &= text[:, 1:]
+        first[:, :-1] &= text[:, 1:]  # the second of a pair must be text, too
         first[:, -1] = False
-        first = first & ~first.roll(1, 1)
-        places = torch.arange(codes.shape[1], device=codes.device) + first.long() - first.roll(1, 1).long()
+        # And the first no second: of a run of draws every other one counts, from its beginning.
+        place = torch.arange(codes.shape[1], device=codes.device)
+        before = torch.where(first, -1, place).cummax(1).values  # the last place without a draw
+        first &= (place - before) % 2 == 1
+        places = place + first.long() - first.roll(1, 1).long()
         return codes.gather(1, places)
 
     def _replace(self, codes, generator):

@@ -17,8 +17,8 @@ _SAMPLES_AT_ONCE = 2**18
 class WaveformAugmentation(BaseAugmentation):
     """Sounds with noise, shifted, louder, faster or higher, drawn anew for every row.
 
-    Cells have shape (n_cells, n_samples) or (n_cells, channels, n_samples), float32 or int16. None or 0 turns a
-    change off. Changes are made in the order of the parameters, and only `crop` changes the length of the cells.
+    Cells have shape (n_cells, n_samples) or (n_cells, channels, n_samples), float32 or int16. None turns a change
+    off. Changes are made in the order of the parameters, and only `crop` changes the length of the cells.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class WaveformAugmentation(BaseAugmentation):
     (torch.Size([2, 4000]), True)
     """
 
-    kinds = ("waveform",)
+    kinds = ("waveform", "series")
     _n_dims = (2, 3)
     _ranges = {
         "time_stretch": (0.1, 10.0),

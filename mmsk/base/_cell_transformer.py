@@ -92,7 +92,8 @@ class BaseCellTransformer(BaseColumnTransformer):
 
     def _lazy_cells(self, raw):
         """Promise distinct cells; give the promises, and the errors by position."""
-        layout = self._cell_layout()
+        # Parameters that do not go together are found here, as in `_read_cells`.
+        layout, _ = self._cell_layout(), self._cell_reader()
         if layout is None:
             raise BadInputError(
                 "lazy cells came of no fixed shape",

@@ -113,6 +113,9 @@ def _to_array(column):
     if str(getattr(column, "dtype", "")) == "category":
         return np.asarray(column.astype(object), dtype=object)
     array = column.to_numpy()
+    if array.ndim > 1:  # a column of arrays, of polars
+        absent = column.is_null().to_numpy()
+        return _object_array([None if blank else cell for cell, blank in zip(array, absent, strict=True)])
     if array.dtype.kind in "iufb":
         return array
     if array.dtype == object:

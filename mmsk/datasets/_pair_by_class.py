@@ -151,6 +151,8 @@ def _as_frame(name, cells):
         cells = pd.DataFrame({column: cells[column].to_list() for column in cells.columns})  # polars and the like
     if isinstance(cells, pd.DataFrame):
         return cells.reset_index(drop=True)
+    if isinstance(cells, pd.Series) and pd.api.types.is_numeric_dtype(cells.dtype):
+        return cells.reset_index(drop=True).to_frame(name)
     if isinstance(cells, np.ndarray) and cells.dtype.kind in "iufb" and cells.ndim == 1:
         return pd.DataFrame({name: cells})
     column = np.empty(len(cells), dtype=object)

@@ -12,7 +12,7 @@ from mmsk import net, nn
 from mmsk.exceptions import BadInputError
 from mmsk.net import NeuralEstimator
 from mmsk.net._constraints import TRAINING_CONSTRAINTS
-from mmsk.net._target import is_regression, read_classes, read_values, target_scale
+from mmsk.net._target import is_regression, read_classes, read_values, target_statistics
 
 
 class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEstimator):
@@ -123,24 +123,23 @@ class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEstim
                 f"{type(self).__name__} requires y to be passed, but the target y is None",
                 fix="Encoders learn from a target.",
             )
-        names, columns, numeric_dtype = self._read_fit(X)
+        table = self._read_fit(X)
         step = type(self).__name__
         if is_regression(y, step):
             y, _ = read_values(y, step)
             rows, weight = self._check_rows(X, y, sample_weight)
-            modalities, cells = self._collect(names, columns, rows)
+            read = self._collect(table, rows)
             vars(self).pop("classes_", None)
             y, weight = y[rows], weight[rows]
-            mean = np.average(y, axis=0, weights=weight)
-            scale = target_scale(y, mean, weight, step)
-            target, task, n_outputs = (y - mean) / np.where(scale > 0, scale, 1.0), "regression", y.shape[1]
+            mean, scale = target_statistics(y, weight, step)
+            target, task, n_outputs = (y - mean) / scale, "regression", y.shape[1]
         else:
             classes, target = read_classes(y, step)
             rows, weight = self._check_rows(X, target, sample_weight)
-            modalities, cells = self._collect(names, columns, rows)
+            read = self._collect(table, rows)
             self.classes_ = classes
             target, weight, task, n_outputs = target[rows], weight[rows], "classification", len(classes)
-        self._train(modalities, cells, numeric_dtype, target, weight, task, n_outputs)
+        self._train(read, target, weight, task, n_outputs)
         self._n_features_out = self.net_.module_.dims[0]
         return self
 

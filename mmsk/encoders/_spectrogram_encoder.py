@@ -155,7 +155,7 @@ class SpectrogramEncoder(BaseEncoder):
 
     @property
     def _kinds(self):
-        return ("spectrogram", "series") if self.frontend is None else ("waveform",)
+        return ("spectrogram",) if self.frontend is None else ("waveform",)
 
     def _build_frontend(self):
         given = self.frontend

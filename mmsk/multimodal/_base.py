@@ -220,6 +220,10 @@ class BaseMultiModal(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEs
         named = dict(self._named_encoders())
         return named[modality.key] if modality.key in named else default_encoder(modality)
 
+    def _readers(self, key):
+        given = dict(self._named_encoders()), self._named_augmentations()
+        return [named[key] for named in given if key in named]
+
     def _network_arguments(self):
         self._check_aids()
         return {

@@ -292,7 +292,7 @@ class MultiModalClassifier(ClassifierMixin, BaseMultiModal):
         step = type(self).__name__
         if y is None:
             raise BadInputError("requires y to be passed, but the target y is None", step=step)
-        names, columns, numeric_dtype = self._read_fit(X, keep)
+        table = self._read_fit(X, keep)
         labels, numbers = read_classes(y, step)
         known = self.classes_ if keep else labels if classes is None else np.unique(classes)
         if keep and classes is not None and not np.array_equal(known, np.unique(classes)):
@@ -312,23 +312,13 @@ class MultiModalClassifier(ClassifierMixin, BaseMultiModal):
         target = np.searchsorted(known, labels)[numbers]
         rows, weight = self._check_rows(X, target, sample_weight, self._class_weights(known, target))
         groups = check_groups(groups, target, step)
-        modalities, cells = self._collect(names, columns, rows, keep)
+        read = self._collect(table, rows, keep)
         self.classes_ = known
         target, weight = target[rows], weight[rows]
         if not keep:
             self.class_prior_ = np.bincount(target, weight, minlength=len(known)) / weight.sum()
-        self._train(
-            modalities,
-            cells,
-            numeric_dtype,
-            target,
-            weight,
-            "classification",
-            len(known),
-            groups=None if groups is None else groups[rows],
-            keep=keep,
-            epochs=epochs,
-        )
+        groups = None if groups is None else groups[rows]
+        self._train(read, target, weight, "classification", len(known), groups=groups, keep=keep, epochs=epochs)
         self._after_training()
         return self
 

@@ -1,12 +1,11 @@
 """Regressor over several modalities."""
 
-import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 
 from mmsk.columns import check_groups
 from mmsk.exceptions import BadInputError
 from mmsk.multimodal._base import BaseMultiModal
-from mmsk.net._target import read_values, target_scale
+from mmsk.net._target import read_values, target_statistics
 
 
 class MultiModalRegressor(RegressorMixin, BaseMultiModal):
@@ -258,34 +257,22 @@ class MultiModalRegressor(RegressorMixin, BaseMultiModal):
         step = type(self).__name__
         if y is None:
             raise BadInputError("requires y to be passed, but the target y is None", step=step)
-        names, columns, numeric_dtype = self._read_fit(X, keep)
+        table = self._read_fit(X, keep)
         values, one_dimensional = read_values(y, step)
         rows, weight = self._check_rows(X, values, sample_weight)
         groups = check_groups(groups, values, step)
-        modalities, cells = self._collect(names, columns, rows, keep)
+        read = self._collect(table, rows, keep)
         values, weight = values[rows], weight[rows]
         if not keep:
             self._one_dimensional = one_dimensional
-            self.target_mean_ = np.average(values, axis=0, weights=weight)
-            scale = target_scale(values, self.target_mean_, weight, step)
-            self.target_scale_ = np.where(scale > 0, scale, 1.0)
+            self.target_mean_, self.target_scale_ = target_statistics(values, weight, step)
         elif values.shape[1] != len(self.target_mean_):
             raise BadInputError(
                 f"y has {values.shape[1]} targets, the first fit had {len(self.target_mean_)}", step=step
             )
         target = (values - self.target_mean_) / self.target_scale_
-        self._train(
-            modalities,
-            cells,
-            numeric_dtype,
-            target,
-            weight,
-            "regression",
-            target.shape[1],
-            groups=None if groups is None else groups[rows],
-            keep=keep,
-            epochs=epochs,
-        )
+        groups = None if groups is None else groups[rows]
+        self._train(read, target, weight, "regression", target.shape[1], groups=groups, keep=keep, epochs=epochs)
         self._after_training()
         return self
 

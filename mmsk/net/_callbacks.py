@@ -35,7 +35,7 @@ def make_callbacks(settings):
     if settings["max_epochs"] == 0:  # nothing happens that they could hear of
         return []
     wanted = list(settings["callbacks"] or [])
-    wanted += ["early_stopping"] * settings["early_stopping"] + ["progress"] * bool(settings["verbose"])
+    wanted += ["early_stopping"] * bool(settings["early_stopping"]) + ["progress"] * bool(settings["verbose"])
     callbacks = {}
     for i, callback in enumerate(wanted):
         if isinstance(callback, str) and callback in _BY_NAME:

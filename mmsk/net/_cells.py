@@ -16,6 +16,7 @@ from mmsk.net._sources import Block, UnreadCells, check_finite, put_cell
 
 # Codes are kept as integers, which would make something of NaN.
 _DTYPE_KINDS = {"codes": "iub"}
+_LARGEST_CODE = np.iinfo(np.int32).max
 
 
 @dataclass
@@ -130,6 +131,8 @@ def collect(modality, columns, step, first_row=0, n_jobs=None):
                 owners.append((first_row + row, modality.names[j]))
             slots[row, j] = slot
     _warn_cut(modality, cells, step)
+    if modality.kind == "codes":
+        _check_codes(cells, owners, modality, step)
     if any(isinstance(cell, LazyCell) for cell in cells):
         return Cells(UnreadCells(modality, cells, owners, step, n_jobs), slots)
     shared = _common_block(cells, modality)
@@ -155,7 +158,7 @@ def _address(cell):
 def _common_block(cells, modality):
     """Find the array that all cells are rows of, and which row each is; None if there is none."""
     block = cells[0].base if cells else None
-    if not isinstance(block, np.ndarray) or block.shape[1:] != modality.shape or block.dtype.name != modality.dtype:
+    if not isinstance(block, np.ndarray) or block.shape[1:] != modality.shape or block.dtype != modality.dtype:
         return None
     if not block.flags.c_contiguous or not block.flags.writeable or not block.strides[0]:
         return None
@@ -193,6 +196,20 @@ def _check_cell(cell, modality, row, name, step):
         )
 
 
+def _check_codes(cells, owners, modality, step):
+    for cell, (row, name) in zip(cells, owners, strict=True):
+        if isinstance(cell, LazyCell) or cell.size == 0 or (cell.min() >= 0 and cell.max() <= _LARGEST_CODE):
+            continue
+        raise BadInputError(
+            f"integers from {cell.min()} to {cell.max()} came in modality {modality.key!r}, where codes of characters "
+            f"from 0 to {_LARGEST_CODE} were expected",
+            step=step,
+            row=row,
+            column=name,
+            fix="Texts go through CharEncoder, sounds through AudioLoader.",
+        )
+
+
 def _warn_cut(modality, cells, step):
     n_cut = sum(cell.shape[-1] > modality.shape[-1] for cell in cells) if modality.kind in RAGGED else 0
     if n_cut:
@@ -209,23 +226,46 @@ def _collect_table(modality, columns, step, first_row):
     n_rows = len(columns[0])
     block = np.empty((n_rows, len(modality.columns)), dtype=modality.dtype)
     for j, position in enumerate(modality.columns):
-        column, name = columns[position], modality.names[j]
-        if column.dtype == object:
-            column = [_number(cell, row, name, step) for row, cell in enumerate(column, first_row)]
-        with np.errstate(over="ignore"):
-            block[:, j] = column
-        infinite = np.flatnonzero(np.isinf(block[:, j]))
-        if len(infinite):
-            raise BadInputError(
-                f"Input X contains infinity or a value too large for {modality.dtype}",
-                step=step,
-                row=first_row + int(infinite[0]),
-                column=name,
-                value=float(column[infinite[0]]),
-                fix="Absent numbers are NaN.",
-            )
+        put_numbers(columns[position], block[:, j], first_row, modality.names[j], step)
     present = ~np.isnan(block).all(axis=1)
     return Cells(Block(block), np.where(present, np.arange(n_rows), -1)[:, None])
+
+
+def put_numbers(column, place, first_row, name, step):
+    """Copy a column of numbers to its place in a block.
+
+    Parameters
+    ----------
+    column : ndarray of shape (n_rows,)
+        Numbers, or objects that are numbers or missing.
+    place : ndarray of shape (n_rows,)
+        Where they go; NaN where one is missing.
+    first_row : int
+        Number of the first row in the caller's table, for error messages.
+    name : str or int
+        Name of the column, for error messages.
+    step : str
+        Who asks, for error messages.
+
+    Raises
+    ------
+    BadInputError
+        If a cell is no number, or one that the block cannot hold.
+    """
+    if column.dtype == object:
+        column = [_number(cell, row, name, step) for row, cell in enumerate(column, first_row)]
+    with np.errstate(over="ignore"):
+        place[:] = column
+    infinite = np.flatnonzero(np.isinf(place))
+    if len(infinite):
+        raise BadInputError(
+            f"Input X contains infinity or a value too large for {place.dtype}",
+            step=step,
+            row=first_row + int(infinite[0]),
+            column=name,
+            value=float(column[infinite[0]]),
+            fix="Absent numbers are NaN.",
+        )
 
 
 def _number(cell, row, name, step):

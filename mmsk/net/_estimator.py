@@ -1,5 +1,7 @@
 """What the neural estimators share: reading tables, training, predicting, and pickling without torch."""
 
+from typing import NamedTuple
+
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
@@ -10,11 +12,32 @@ from mmsk.exceptions import BadInputError
 from mmsk.net._cells import collect
 from mmsk.net._constraints import check_encoder, check_sizes
 from mmsk.net._held_out import held_out_rows
-from mmsk.net._modality import describe
+from mmsk.net._modality import describe, settle_kind
 from mmsk.net._reading import read_columns
 
 # Rows whose cells are brought into a block at a time when predicting: bounds memory, changes no result.
 _PREDICT_ROWS = 256
+
+
+class Reading(NamedTuple):
+    """What training reads of a table.
+
+    Attributes
+    ----------
+    modalities : tuple of Modality
+        What there is.
+    cells : list of Cells
+        Of each modality, in the rows that count.
+    rows : ndarray of int
+        The numbers of these rows in the caller's table.
+    numeric_dtype : {"float32", "float64"} or None
+        Dtype of plain numeric input.
+    """
+
+    modalities: tuple
+    cells: list
+    rows: np.ndarray
+    numeric_dtype: str | None
 
 
 class NeuralEstimator(BaseEstimator):
@@ -74,6 +97,10 @@ class NeuralEstimator(BaseEstimator):
         """Choose the encoder of a modality; an unfitted estimator."""
         raise TypeError(f"{type(self).__name__} does not say which encoder reads a modality")
 
+    def _readers(self, key):
+        """List what a user named to read the cells of a modality."""
+        return [self]
+
     def _network_arguments(self):
         """Further arguments of `FusedNetwork`."""
         return {}
@@ -83,12 +110,13 @@ class NeuralEstimator(BaseEstimator):
         """Read a table to train on; with `keep` one like that of the first fit; returns (names, columns, dtype)."""
         if keep:
             return None, self._read_predict(X), None
-        names, columns, numeric_dtype = read_columns(self, X, reset=True)
-        self._plain_numbers = numeric_dtype is not None
-        return names, columns, numeric_dtype
+        table = read_columns(self, X, reset=True)
+        self._plain_numbers = table[2] is not None
+        return table
 
-    def _collect(self, names, columns, rows, keep=False):
+    def _collect(self, table, rows, keep=False):
         """Find the modalities of some rows, or with `keep` those there are, and their cells."""
+        names, columns, numeric_dtype = table
         step, n_jobs = type(self).__name__, self._settings()["n_jobs"]
         # Rows of weight zero have no say in what a modality looks like.
         columns = [_blank_others(column, rows) for column in columns]
@@ -96,8 +124,10 @@ class NeuralEstimator(BaseEstimator):
             modalities = self._plan.modalities
         else:
             groups = self._group(names, columns)
-            modalities = tuple(describe(key, positions, names, columns, step) for key, positions in groups.items())
-        return modalities, [collect(modality, columns, step, n_jobs=n_jobs).take(rows) for modality in modalities]
+            seen = [describe(key, positions, names, columns, step) for key, positions in groups.items()]
+            modalities = tuple(settle_kind(modality, self._readers(modality.key)) for modality in seen)
+        cells = [collect(modality, columns, step, n_jobs=n_jobs).take(rows) for modality in modalities]
+        return Reading(modalities, cells, rows, numeric_dtype)
 
     def _check_present(self, modalities, cells):
         for modality, part in zip(modalities, cells, strict=True):
@@ -129,17 +159,16 @@ class NeuralEstimator(BaseEstimator):
         # Only their proportions count, and float32 cannot hold all that float64 can; a power of two changes no bit.
         return rows, np.ldexp(weight, 1 - np.frexp(weight.max())[1])
 
-    def _train(
-        self, modalities, cells, numeric_dtype, target, weight, task, n_outputs, *, groups=None, keep=False, epochs=None
-    ):
+    def _train(self, read, target, weight, task, n_outputs, *, groups=None, keep=False, epochs=None):
         """Train on the rows of positive weight; with `keep`, go on from the weights there are."""
+        modalities, cells, rows, numeric_dtype = read
         if not keep:
             vars(self).pop("net_", None)  # should this fit fail: an old network does not go with new labels
             self._check_present(modalities, cells)
         settings = self._settings()
         device = net.resolve_device(settings["device"])
         dtype, mixed = net.resolve_precision(settings["precision"], device, numeric_dtype == "float64")
-        self._check_range(modalities, cells, self._plan.dtype if keep else dtype)
+        self._check_range(modalities, cells, self._plan.dtype if keep else dtype, rows)
         with net.cpu_threads(settings["n_jobs"]):
             if not keep:
                 self._seed = int(check_random_state(settings["random_state"]).randint(2**31 - 1))
@@ -167,7 +196,7 @@ class NeuralEstimator(BaseEstimator):
                         given,
                         target,
                         weight,
-                        self._held_out(target, groups, task, settings),
+                        self._held_out(target, groups, rows, task, settings),
                         [self._seed, self.n_iter_],
                         settings["max_epochs"] if epochs is None else epochs,
                         augment=settings["augment"] or (),
@@ -194,32 +223,33 @@ class NeuralEstimator(BaseEstimator):
             if hasattr(encoder, "save_weights"):
                 encoder._module = module
 
-    def _held_out(self, target, groups, task, settings):
+    def _held_out(self, target, groups, rows, task, settings):
         fraction = settings["validation_fraction"]
         if fraction is None:
             if not settings["early_stopping"]:
                 return None
             fraction = 0.1
         classes = self.classes_ if task == "classification" else None
-        return held_out_rows(target, groups, fraction, classes, self._seed, type(self).__name__)
+        return held_out_rows(target, groups, fraction, classes, self._seed, type(self).__name__, rows)
 
-    def _check_range(self, modalities, cells, dtype, first_row=0):
+    def _check_range(self, modalities, cells, dtype, rows):
+        """Refuse numbers too large for a dtype; `rows` are the numbers of the rows in the caller's table."""
         # A float64 must leave room for its square, of which the scale of a column is made.
         largest = np.finfo(np.float32).max if dtype == "float32" else np.sqrt(np.finfo(np.float64).max)
         for modality, part in zip(modalities, cells, strict=True):
             if modality.kind != "table":
                 continue
-            # A row of a table stands at its own number.
-            block = part.source.array
-            bad = np.argwhere(np.abs(block) > largest)
+            there = np.flatnonzero(part.presence)
+            values = part.source.array[part.slots[there, 0]]
+            bad = np.argwhere(np.abs(values) > largest)
             if len(bad):
-                slot, column = bad[0]
+                row, column = bad[0]
                 raise BadInputError(
                     f"the number is too large for {dtype}, in which this network computes",
                     step=type(self).__name__,
-                    row=first_row + int(np.flatnonzero(part.slots[:, 0] == slot)[0]),
+                    row=int(rows[there[row]]),
                     column=modality.names[column],
-                    value=float(block[slot, column]),
+                    value=float(values[row, column]),
                     fix="Rescale the column, for instance with StandardScaler.",
                 )
 
@@ -235,7 +265,7 @@ class NeuralEstimator(BaseEstimator):
             for start in range(0, n_rows, size):
                 part = [column[start : start + size] for column in columns]
                 cells = [collect(modality, part, step, start, n_jobs) for modality in self._plan.modalities]
-                self._check_range(self._plan.modalities, cells, self._plan.dtype, start)
+                self._check_range(self._plan.modalities, cells, self._plan.dtype, range(start, n_rows))
                 results.append(net.outputs(self.net_, cells, embed))
                 presence.append(np.any([c.presence for c in cells], axis=0))
         return np.concatenate(results), np.concatenate(presence)

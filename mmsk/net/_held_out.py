@@ -6,7 +6,7 @@ from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold, tra
 from mmsk.exceptions import BadInputError
 
 
-def held_out_rows(target, groups, fraction, classes, seed, step):
+def held_out_rows(target, groups, fraction, classes, seed, step, numbers=None):
     """Choose rows to validate on.
 
     Parameters
@@ -23,6 +23,8 @@ def held_out_rows(target, groups, fraction, classes, seed, step):
         Seed of the choice.
     step : str
         Who asks, for messages.
+    numbers : ndarray of int, default=None
+        Numbers of the rows in the caller's table, for messages; None counts from 0.
 
     Returns
     -------
@@ -52,11 +54,12 @@ def held_out_rows(target, groups, fraction, classes, seed, step):
     except ValueError as error:
         alone = np.flatnonzero(np.bincount(target) == 1) if classes is not None else ()
         if len(alone):
+            row = int(np.flatnonzero(target == alone[0])[0])
             raise BadInputError(
                 f"class {classes.tolist()[alone[0]]!r} has one row, which cannot be both trained on and held out for "
                 "validation",
                 step=step,
-                row=int(np.flatnonzero(target == alone[0])[0]),
+                row=row if numbers is None else int(numbers[row]),
                 fix="Add rows of that class, or train without early_stopping and validation_fraction.",
             ) from error
         raise BadInputError(str(error), step=step, fix="Change validation_fraction.") from error

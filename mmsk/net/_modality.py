@@ -1,6 +1,6 @@
 """What the cells of a modality look like."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -11,6 +11,8 @@ from mmsk.lazy import LazyCell
 # Kinds whose last axis may differ in length between cells.
 RAGGED = ("spectrogram", "waveform", "series", "codes")
 _MOST_SENSORS = 12
+# Kinds of float cells of two axes, which their shape does not tell apart for sure.
+_TWO_AXES = ("series", "spectrogram")
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,32 @@ def describe(key, positions, names, columns, step):
     return Modality(**place, kind=kind, shape=shape, dtype=block_dtype(first.dtype, kind), codes=codes)
 
 
+def settle_kind(modality, readers):
+    """Let what is to read the cells say whether arrays of two axes are spectrograms or sensor series.
+
+    Parameters
+    ----------
+    modality : Modality
+        As its cells look.
+    readers : sequence of encoder and augmentation
+        What a user named for it.
+
+    Returns
+    -------
+    Modality
+        Of the kind that the first reader reads which reads only one of the two.
+    """
+    if modality.kind in _TWO_AXES:
+        for reader in readers:
+            kinds = getattr(reader, "_kinds", getattr(reader, "kinds", ()))
+            told = [kind for kind in kinds if kind in _TWO_AXES]
+            if len(told) == 1:
+                return replace(modality, kind=told[0])
+    return modality
+
+
 def _kind(cell):
-    signed_samples = cell.dtype.kind == "f" or cell.dtype == np.int16
+    signed_samples = cell.dtype.kind == "f" or block_dtype(cell.dtype, "waveform") == "int16"
     if cell.ndim == 4:
         return "video"
     if cell.ndim == 3 and cell.shape[0] in (1, 3, 4):
@@ -126,4 +152,4 @@ def block_dtype(dtype, kind):
     """
     if kind == "codes":
         return "int32"
-    return dtype.name if dtype in (np.uint8, np.int16) else "float32"
+    return dtype.name if dtype.newbyteorder("=") in (np.uint8, np.int16) else "float32"

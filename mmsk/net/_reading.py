@@ -1,5 +1,6 @@
 """Tables of any container to columns, checked as scikit-learn checks input."""
 
+from contextlib import suppress
 from pathlib import PurePath
 
 import numpy as np
@@ -8,6 +9,7 @@ from sklearn.utils.validation import validate_data
 
 from mmsk.columns import frame_columns, is_missing, is_tensor_column, make_column
 from mmsk.exceptions import BadInputError
+from mmsk.net._cells import put_numbers
 
 
 def read_columns(estimator, X, *, reset):
@@ -50,13 +52,44 @@ def read_columns(estimator, X, *, reset):
                 step=step,
                 fix="Give columns of numbers, or fit on rows that hold such cells.",
             )
+        if _holds_times(X):  # which scikit-learn takes for numbers
+            return _read_numbers(estimator, X, reset)
         array = validate_data(estimator, X, dtype=(np.float64, np.float32), ensure_all_finite="allow-nan", reset=reset)
     except BadInputError:
         raise
-    except (ValueError, TypeError) as error:  # TypeError: numbers beside times
+    except (ValueError, TypeError) as error:
+        # Column by column, numbers may have blanks of any kind, and what is none has a place.
+        if hasattr(X, "columns") and not callable(X.columns) and min(X.shape) > 0:
+            return _read_numbers(estimator, X, reset)
+        if isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 2:
+            with suppress(BadInputError):
+                return _read_numbers(estimator, X, reset)
+        if isinstance(error, TypeError):
+            raise
         raise BadInputError(str(error), step=step) from error
     names = getattr(estimator, "feature_names_in_", None)
     return None if names is None else list(names), list(array.T), array.dtype.name
+
+
+def _holds_times(X):
+    dtypes = getattr(X, "dtypes", None) if hasattr(X, "columns") else [getattr(X, "dtype", None)]
+    return any(
+        getattr(dtype, "kind", "") in ("m", "M") or (hasattr(dtype, "is_temporal") and dtype.is_temporal())
+        for dtype in (() if dtypes is None else dtypes)
+    )
+
+
+def _read_numbers(estimator, X, reset):
+    step = type(estimator).__name__
+    try:
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
+    except ValueError as error:
+        raise BadInputError(str(error), step=step) from error
+    names, columns = frame_columns(X)
+    block = np.empty((len(columns[0]), len(columns)))
+    for j, (column, name) in enumerate(zip(columns, names or range(len(columns)), strict=True)):
+        put_numbers(column, block[:, j], 0, name, step)
+    return names, list(block.T), "float64"
 
 
 def _as_table(X):

@@ -44,9 +44,10 @@ def is_regression(y, step):
     bool
         True for several targets, and for numbers that are not all whole.
     """
-    if np.ndim(y) == 1 and np.asarray(y).dtype == object:
-        check_labels(y, step)
     try:
+        array = np.asarray(y)
+        if array.ndim == 1 and array.dtype == object:
+            check_labels(y, step)
         with np.errstate(invalid="ignore"):  # scikit-learn tries whether numbers are whole, however large
             kind = type_of_target(y)
     except ValueError as error:
@@ -78,15 +79,13 @@ def read_values(y, step):
     return (y[:, None], True) if y.ndim == 1 else (y, False)
 
 
-def target_scale(values, mean, weight, step):
-    """Take the standard deviation of a regression target.
+def target_statistics(values, weight, step):
+    """Take mean and standard deviation of a regression target.
 
     Parameters
     ----------
     values : ndarray of shape (n_rows, n_targets)
         The numbers.
-    mean : ndarray of shape (n_targets,)
-        Their mean.
     weight : ndarray of shape (n_rows,)
         Weights of the rows.
     step : str
@@ -94,19 +93,25 @@ def target_scale(values, mean, weight, step):
 
     Returns
     -------
-    ndarray of shape (n_targets,)
-        0 where all are equal.
+    mean : ndarray of shape (n_targets,)
+        Their mean.
+    scale : ndarray of shape (n_targets,)
+        Their standard deviation; 1 where all are equal.
 
     Raises
     ------
     BadInputError
-        If float64 cannot hold the squares.
+        If float64 cannot hold their sum or their differences.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        scale = np.sqrt(np.average((values - mean) ** 2, axis=0, weights=weight))
-    if not np.isfinite(scale).all():
-        largest = np.abs(values).max()
+        mean = np.average(values, axis=0, weights=weight)
+        away = values - mean
+        # The squares of very large and very small numbers are beyond float64.
+        largest = np.abs(away).max(axis=0)
+        unit = np.where(largest > 0, largest, 1.0)
+        scale = unit * np.sqrt(np.average((away / unit) ** 2, axis=0, weights=weight))
+    if not (np.isfinite(mean).all() and np.isfinite(scale).all()):
         raise BadInputError(
-            f"the target reaches {largest:g}, whose square float64 cannot hold", step=step, fix="Rescale the target."
+            f"the target reaches {np.abs(values).max():g}, too far for float64", step=step, fix="Rescale the target."
         )
-    return scale
+    return mean, np.where(scale > 0, scale, 1.0)

@@ -31,7 +31,8 @@ class MFCC(MelSpectrogram):
     n_fft : int, default=1024
         Samples of a frame.
     hop_length : int, default=512
-        Samples from one frame to the next; a sound of T samples has ``1 + T // hop_length`` frames.
+        Samples from one frame to the next; a sound of T samples has ``1 + T // hop_length`` frames, or
+        ``1 + (T - 1) // hop_length`` with an odd `n_fft`.
     n_mels : int, default=128
         Number of mel bands.
     f_min : float, default=0.0

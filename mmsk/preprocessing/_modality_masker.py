@@ -203,7 +203,8 @@ class ModalityMasker(BaseColumnTransformer):
                 {j: pd.Series(column, dtype=column.dtype) for j, column in enumerate(columns)}, copy=False
             )
             frame.index = X.index if hasattr(X, "iloc") else frame.index
-            frame.columns = self.get_feature_names_out()
+            names_stay = asked == "default" and not hasattr(self, "feature_names_in_")  # names that are no strings
+            frame.columns = X.columns if names_stay else self.get_feature_names_out()
             return frame
         if library == "polars":
             import polars as pl

@@ -29,6 +29,8 @@ class TensorFlattener(BaseColumnTransformer):
         float32 where it holds what the cells seen in `fit` hold, such as bytes, else float64.
     widths_ : list of int
         Number of values a cell of each column gives, for each statistic.
+    shapes_ : list of tuple of int
+        Shape of the first cell of each column, which all have unless `statistics` are given.
     n_features_in_ : int
         Number of columns seen in `fit`.
     feature_names_in_ : ndarray of str
@@ -96,6 +98,7 @@ class TensorFlattener(BaseColumnTransformer):
                 fix="Leave out what is not among them.",
             )
         self.widths_ = []
+        self.shapes_ = []
         dtypes = {np.dtype(np.float32)}
         for column, name in zip(columns, names, strict=True):
             # A lazy cell knows its shape and dtype; fit decodes none.
@@ -112,26 +115,36 @@ class TensorFlattener(BaseColumnTransformer):
                     fix="Leave the column out.",
                 )
             self.widths_.append(self._width(cells[0].shape))
+            self.shapes_.append(tuple(cells[0].shape))
             dtypes.update(cell.dtype for cell in cells)
         self.dtype_ = np.result_type(*dtypes)
 
     def _transform_columns(self, columns, names):
         parts = []
         n_parts = len(self.statistics or [""])
-        for column, name, width in zip(columns, names, self.widths_, strict=True):
+        for column, name, width, shape in zip(columns, names, self.widths_, self.shapes_, strict=True):
             values = np.full((len(column), max(1, width * n_parts)), np.nan, dtype=self.dtype_)
             for row, cell in enumerate(column):
                 if is_missing(cell):
                     continue
                 array = self._check_cell(cell, row, name)
-                if self._width(array.shape) != width:
+                if self._width(array.shape) != width or (self.statistics is None and array.shape != shape):
                     expected = f"an array that gives {width} values" if width else "a plain number"
+                    expected = f"an array of shape {shape}" if width and self.statistics is None else expected
                     error = BadInputError(
                         f"a cell of shape {array.shape} came where, as in fit, {expected} was expected",
                         fix="Load the column with a fixed size or duration, or pool it with statistics.",
                     )
                     raise self._bad_cell(error, row, name, cell)
-                values[row] = self._pool(array)
+                pooled = self._pool(array)
+                with np.errstate(over="ignore"):
+                    values[row] = pooled
+                if np.isinf(values[row]).any() and not np.isinf(pooled).any():
+                    error = BadInputError(
+                        f"a cell of {array.dtype} holds numbers too large for {self.dtype_}, which held those of fit",
+                        fix="Fit on cells of the same type.",
+                    )
+                    raise self._bad_cell(error, row, name, cell)
             parts.append(values)
         return parts
 

@@ -68,7 +68,7 @@ class BaseTableSampler(BaseSampler):
 
     def _check(self, X, y):
         step = type(self).__name__
-        if np.ndim(y) == 1:
+        if np.asarray(y).ndim == 1:
             check_labels(y, step)
         try:
             labels, _ = check_target_type(y, indicate_one_vs_all=True)

@@ -179,3 +179,10 @@ def test_calls_at_the_same_time_are_both_right(files, tmp_path, monkeypatch, loc
     assert n_reads() == (40 if locks else 80)
     assert texts(Meeting(memory=str(tmp_path / "kept")).fit_transform(paths[1:])) == outputs[0][1:]
     assert n_reads() == 0
+
+
+def test_a_file_where_a_folder_should_be(tmp_path):
+    (tmp_path / "kept").write_text("no folder")
+    path = write_image(tmp_path / "a.png")
+    with pytest.raises(BadInputError, match="cannot hold cells.*Give a folder"):
+        ImageLoader(memory=str(tmp_path / "kept")).fit_transform([path])

@@ -132,3 +132,11 @@ def test_labels_of_several_types_stay_what_they_are():
     tables = {"p": (["a", "b"], ["cat", 1]), "q": (["c", "d"], ["cat", 1])}
     _, y = pair_by_class(tables, 2, n_missing=0, random_state=0)
     assert sorted(y, key=str) == [1, 1, "cat", "cat"]
+
+
+@pytest.mark.parametrize("form", [np.array, pd.Series])
+def test_numbers_stay_numbers(form):
+    labels = ["a", "b"] * 3
+    tables = {"num": (form(np.arange(6.0)), labels), "word": (list("uvwxyz"), labels)}
+    X, _ = pair_by_class(tables, 4, n_missing=(0, 1), random_state=0)
+    assert X["num"].dtype == np.float64 and X["num"].isna().any()

@@ -1,9 +1,12 @@
 """What is refused before anything is trained, and what must not matter to training."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.model_selection import GridSearchCV
 
 from mmsk import (
     BadInputError,
@@ -13,9 +16,12 @@ from mmsk import (
     ModuleEncoder,
     MultiModalClassifier,
     MultiModalRegressor,
+    SeriesAugmentation,
+    SpectrogramAugmentation,
     SpectrogramEncoder,
     TabularEncoder,
     TextEncoder,
+    WaveformAugmentation,
     WaveformEncoder,
 )
 from mmsk.columns import make_column
@@ -97,10 +103,97 @@ def test_the_row_of_a_missing_label_is_named(absent):
         MultiModalClassifier(max_epochs=1).fit(NUMBERS, labels)
 
 
-def test_times_beside_numbers_are_refused():
-    X = pd.DataFrame({"a": NUMBERS[:, 0], "when": pd.date_range("2026-01-01", periods=24)})
-    with pytest.raises(BadInputError):
-        MultiModalClassifier(max_epochs=1).fit(X, LABELS)
+TIMES = pd.Series(pd.date_range("2026-01-01", periods=24))
+
+
+DATES = {
+    "dates": TIMES,
+    "nanoseconds": TIMES.astype("datetime64[ns]"),
+    "durations": TIMES - TIMES[0],
+    "with a zone": TIMES.dt.tz_localize("UTC"),
+}
+
+
+@pytest.mark.parametrize("times", DATES.values(), ids=DATES)
+@pytest.mark.parametrize("others", [{}, {"a": NUMBERS[:, 0]}], ids=["alone", "beside numbers"])
+def test_times_are_refused(times, others):
+    times = times.copy()
+    times[0] = pd.NaT
+    with pytest.raises(BadInputError, match=r"expected a number, got \w+ \(row 1, column 'when'"):
+        MultiModalClassifier(max_epochs=1).fit(pd.DataFrame({**others, "when": times}), LABELS)
+
+
+@pytest.mark.parametrize("blank", [pd.NA, "", None, np.nan])
+def test_blanks_of_any_kind_among_numbers(blank):
+    X = pd.DataFrame(NUMBERS, columns=["a", "b"])
+    model = MultiModalClassifier(max_epochs=2, random_state=0).fit(X, LABELS)
+    blanked = X.astype(object)
+    blanked.loc[3, "a"] = blank
+    X.loc[3, "a"] = np.nan
+    np.testing.assert_array_equal(model.predict_proba(blanked), model.predict_proba(X))
+    np.testing.assert_array_equal(model.fit(blanked, LABELS).predict_proba(X), model.fit(X, LABELS).predict_proba(X))
+    with pytest.raises(BadInputError, match=r"infinity .*\(row 4, column 'b', value inf\)"):
+        model.fit(X.assign(b=np.where(np.arange(24) == 4, np.inf, X["b"])), LABELS)
+    with pytest.raises(BadInputError, match="X holds arrays or texts where training had numbers only"):
+        model.predict(blanked.assign(b=np.where(np.arange(24) == 2, "tall", X["b"].astype(object))))
+
+
+def test_errors_name_the_rows_of_the_caller():
+    X, weight = NUMBERS.copy(), np.ones(24)
+    X[5, 1] = 1e200
+    weight[0] = 0
+    with pytest.raises(BadInputError, match=r"too large.*\(row 5, column 1"):
+        MultiModalClassifier(max_epochs=1).fit(X, LABELS, weight)
+    labels = LABELS.copy()
+    labels[7] = 9
+    with pytest.raises(BadInputError, match=r"class 9 has one row.*\(row 7\)"):
+        MultiModalClassifier(max_epochs=1, early_stopping=True).fit(NUMBERS, labels, weight)
+    weight[5] = 0
+    model = MultiModalClassifier(max_epochs=1, random_state=0)
+    left_out = model.fit(X[weight > 0], LABELS[weight > 0]).predict_proba(NUMBERS)
+    np.testing.assert_array_equal(model.fit(X, LABELS, weight).predict_proba(NUMBERS), left_out)
+
+
+@pytest.mark.parametrize("dtype", [">f4", ">f8", ">i2"])
+def test_cells_of_another_byte_order(dtype):
+    block = (RNG.normal(size=(24, 3, 50)) * 100).astype(dtype)
+    model = MultiModalClassifier(max_epochs=1, random_state=0)
+    swapped = model.fit(make_column(block)[:, None], LABELS).predict_proba(make_column(block)[:, None])
+    native = make_column(block.astype(block.dtype.newbyteorder("=")))[:, None]
+    np.testing.assert_array_equal(swapped, model.fit(native, LABELS).predict_proba(native))
+
+
+@pytest.mark.parametrize("change", [2**32, -9])
+def test_integers_that_are_no_codes(change):
+    codes = RNG.integers(2, 9, (24, 6))
+    codes[3] += change
+    with pytest.raises(BadInputError, match=r"where codes of characters.*\(row 3, column"):
+        MultiModalClassifier(max_epochs=1).fit(pd.DataFrame({"text": make_column(codes)}), LABELS)
+
+
+def kind_of(model, column):
+    return model.fit(pd.DataFrame({"x": column}), LABELS).net_.module_.encoders, model._plan.modalities[0].kind
+
+
+def test_what_is_named_says_whether_cells_are_spectrograms_or_series():
+    few, many = (make_column(RNG.normal(size=(24, n, 40)).astype("float32")) for n in (8, 14))
+    classifier = partial(MultiModalClassifier, max_epochs=1)
+    assert kind_of(classifier(), few)[1] == "series"
+    assert kind_of(classifier(), many)[1] == "spectrogram"
+    assert kind_of(classifier([("x", SpectrogramEncoder())]), few)[1] == "spectrogram"
+    masked = classifier([("x", SpectrogramEncoder())], augment=[("x", SpectrogramAugmentation())])
+    assert kind_of(masked, few)[1] == "spectrogram"
+    assert kind_of(classifier(augment=[("x", SeriesAugmentation())]), many)[1] == "series"
+    assert kind_of(classifier(augment=[("x", WaveformAugmentation())]), few)[1] == "series"
+    assert kind_of(SpectrogramEncoder(max_epochs=1), few)[1] == "spectrogram"
+    assert kind_of(WaveformEncoder(max_epochs=1), few)[1] == "series"
+    with pytest.raises(BadInputError, match="SeriesAugmentation changes series cells"):
+        kind_of(classifier([("x", SpectrogramEncoder())], augment=[("x", SeriesAugmentation())]), many)
+
+
+def test_a_search_over_booleans_of_numpy():
+    search = GridSearchCV(MultiModalClassifier(max_epochs=1), {"early_stopping": np.array([True, False])}, cv=2)
+    assert search.set_params(error_score="raise").fit(NUMBERS, LABELS).best_score_ >= 0
 
 
 def test_later_classes_have_to_be_the_first_ones():
@@ -110,10 +203,17 @@ def test_later_classes_have_to_be_the_first_ones():
         model.partial_fit(NUMBERS, LABELS, classes=[0, 1, 2])
 
 
-def test_a_target_beyond_float64_squares():
+@pytest.mark.parametrize("unit", [1e-170, 1.0, 1e160])
+def test_the_unit_of_a_target_does_not_matter(unit):
+    model = MultiModalRegressor(max_epochs=5, random_state=0)
+    answers = model.fit(NUMBERS, NUMBERS[:, 0] * unit).predict(NUMBERS) / unit
+    np.testing.assert_allclose(answers, model.fit(NUMBERS, NUMBERS[:, 0]).predict(NUMBERS), rtol=1e-3, atol=1e-5)
+
+
+def test_a_target_beyond_float64():
     for model in (MultiModalRegressor(max_epochs=1), TabularEncoder(max_epochs=1)):
-        with pytest.raises(BadInputError, match="the target reaches .*e\\+160"):
-            model.fit(NUMBERS, NUMBERS[:, 0] * 1e160)
+        with pytest.raises(BadInputError, match="the target reaches .*e\\+308"):
+            model.fit(NUMBERS, np.where(LABELS, 1.5e308, 0.5))
 
 
 @pytest.mark.parametrize("column", ["text", "series"])

@@ -361,8 +361,7 @@ def test_auxiliary_heads_only_where_there_is_something_to_balance():
 def test_repeated_rows_store_a_cell_once():
     X, _ = make_rows(20, missing=0.0)
     model = small()
-    names, columns, _ = model._read_fit(pd.concat([X, X, X[:5]]))
-    _, cells = model._collect(names, columns, np.arange(45))
+    cells = model._collect(model._read_fit(pd.concat([X, X, X[:5]])), np.arange(45)).cells
     assert [len(np.unique(part.slots)) for part in cells[:3]] == [20, 20, 20]
     assert len(cells[0].slots) == 45
 

@@ -323,3 +323,9 @@ def test_length_is_capped_before_resampling(monkeypatch):
 def test_bad_parameters_are_refused(parameters):
     with pytest.raises(ValueError, match=next(iter(parameters))):
         AudioLoader(**parameters).fit_transform([make_tone()])
+
+
+def test_samples_of_another_byte_order():
+    samples = np.array([0, 1000, -2000], dtype=">i2")
+    native = samples.astype("int16")
+    np.testing.assert_array_equal(*(AudioLoader(8_000).fit_transform([cell])[0, 0] for cell in (samples, native)))

@@ -214,3 +214,10 @@ def test_every_kind_of_cell_has_a_content():
 def test_bad_parameters_are_refused(parameters):
     with pytest.raises(ValueError, match=next(iter(parameters))):
         ModalityMasker(**parameters).fit(make_frame(3))
+
+
+def test_names_that_are_numbers_stay():
+    frame = pd.DataFrame({0: ["a", "b", "c"], 1: [1.0, 2.0, 3.0]})
+    masker = ModalityMasker(rate=1.0, random_state=0).fit(frame)
+    assert masker.transform(frame).columns.tolist() == [0, 1]
+    assert masker.set_output(transform="pandas").transform(frame).columns.tolist() == ["x0", "x1"]

@@ -109,3 +109,12 @@ def test_bridge_behind_a_column_transformer():
         [True] * 4 + [False],
         [False] * 4 + [True],
     ]
+
+
+def test_cells_have_the_shape_and_range_of_fit():
+    flattener = TensorFlattener().fit(make_column(np.ones((4, 2, 3))))
+    with pytest.raises(BadInputError, match=r"shape \(3, 2\) came where, as in fit, an array of shape \(2, 3\)"):
+        flattener.transform(make_column(np.ones((4, 3, 2))))
+    with pytest.raises(BadInputError, match=r"too large for float32.*\(row 1, column 0"):
+        TensorFlattener().fit(make_column(np.ones((2, 2), "f4"))).transform(make_column([np.ones(2), [1e300, 1]]))
+    assert np.isinf(TensorFlattener().fit_transform(make_column([np.array([np.inf, 1])]))).any()
