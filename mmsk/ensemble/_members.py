@@ -67,25 +67,14 @@ def fit_member(estimator, X, y, sample_weight, groups, rows):
     classifier
         The trained clone.
     """
+    steps = estimator.steps if isinstance(estimator, Pipeline) else [("", estimator)]
     given = {}
     if sample_weight is not None:
         rows = rows[sample_weight[rows] > 0]
-        takers = _takers(estimator, "sample_weight")
-        for name, step in estimator.steps if isinstance(estimator, Pipeline) else ():
-            if hasattr(step, "fit_resample"):
-                raise BadInputError(
-                    f"sample_weight came, but step {name!r} draws other rows than those the weights are of",
-                    fix="Leave the weights out, or resample before.",
-                )
-        last = estimator.steps[-1] if isinstance(estimator, Pipeline) else ("", estimator)
-        if last[0] not in takers:
-            raise BadInputError(
-                f"sample_weight came, but {type(last[1]).__name__}.fit does not take it",
-                fix="Leave the weights out, or choose an estimator that takes them.",
-            )
-        given = {f"{name}__sample_weight".removeprefix("__"): sample_weight[rows] for name in takers}
+        _check_weighted(steps)
+        given |= _parameters(steps, "sample_weight", sample_weight[rows])
     if groups is not None:
-        given |= {f"{name}__groups".removeprefix("__"): groups[rows] for name in _takers(estimator, "groups")}
+        given |= _parameters(steps, "groups", groups[rows])
     member = clone(estimator).fit(_safe_indexing(X, rows), y[rows], **given)
     if not hasattr(member, "predict_proba"):
         raise BadInputError(
@@ -95,10 +84,25 @@ def fit_member(estimator, X, y, sample_weight, groups, rows):
     return member
 
 
-def _takers(estimator, parameter):
-    """Name the steps of a pipeline whose fit takes a parameter; an estimator that is no pipeline has no name."""
-    steps = estimator.steps if isinstance(estimator, Pipeline) else [("", estimator)]
-    return [name for name, step in steps if hasattr(step, "fit") and has_fit_parameter(step, parameter)]
+def _check_weighted(steps):
+    """Refuse weights that would not arrive, or at other rows than they are of."""
+    for name, step in steps:
+        if hasattr(step, "fit_resample"):
+            raise BadInputError(
+                f"sample_weight came, but step {name!r} draws other rows than those the weights are of",
+                fix="Leave the weights out, or resample before.",
+            )
+    if not has_fit_parameter(steps[-1][1], "sample_weight"):
+        raise BadInputError(
+            f"sample_weight came, but {type(steps[-1][1]).__name__}.fit does not take it",
+            fix="Leave the weights out, or choose an estimator that takes them.",
+        )
+
+
+def _parameters(steps, name, values):
+    """Give a parameter of fit to all steps that take it; the one of an estimator that is no pipeline has no name."""
+    takers = [step for step, part in steps if hasattr(part, "fit") and has_fit_parameter(part, name)]
+    return {f"{step}__{name}".removeprefix("__"): values for step in takers}
 
 
 def member_proba(member, X, classes):

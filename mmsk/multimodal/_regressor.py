@@ -264,8 +264,8 @@ class MultiModalRegressor(RegressorMixin, BaseMultiModal):
         read = self._collect(table, rows, keep)
         values, weight = values[rows], weight[rows]
         if not keep:
-            self._one_dimensional = one_dimensional
             self.target_mean_, self.target_scale_ = target_statistics(values, weight, step)
+            self._one_dimensional = one_dimensional
         elif values.shape[1] != len(self.target_mean_):
             raise BadInputError(
                 f"y has {values.shape[1]} targets, the first fit had {len(self.target_mean_)}", step=step

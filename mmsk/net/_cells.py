@@ -131,11 +131,11 @@ def collect(modality, columns, step, first_row=0, n_jobs=None):
                 owners.append((first_row + row, modality.names[j]))
             slots[row, j] = slot
     _warn_cut(modality, cells, step)
-    if modality.kind == "codes":
-        _check_codes(cells, owners, modality, step)
     if any(isinstance(cell, LazyCell) for cell in cells):
         return Cells(UnreadCells(modality, cells, owners, step, n_jobs), slots)
     shared = _common_block(cells, modality)
+    if modality.kind == "codes" and (shared is None or shared[0].min() < 0):
+        _check_codes(cells, owners, modality, step)
     if shared is not None:
         block, rows = shared
         for cell, owner in zip(cells, owners, strict=True):
@@ -198,7 +198,7 @@ def _check_cell(cell, modality, row, name, step):
 
 def _check_codes(cells, owners, modality, step):
     for cell, (row, name) in zip(cells, owners, strict=True):
-        if isinstance(cell, LazyCell) or cell.size == 0 or (cell.min() >= 0 and cell.max() <= _LARGEST_CODE):
+        if cell.size == 0 or (cell.min() >= 0 and cell.max() <= _LARGEST_CODE):
             continue
         raise BadInputError(
             f"integers from {cell.min()} to {cell.max()} came in modality {modality.key!r}, where codes of characters "
