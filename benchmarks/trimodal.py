@@ -2,7 +2,8 @@
 
 For each fold and seed it trains on rows paired from the three other folds and tests on rows paired from that fold, and
 does the same with hand-made features, one support vector machine or linear model a modality, probabilities combined by
-geometric mean over those present. Prints accuracy, overall and by number of missing modalities, as mean and spread.
+geometric mean over those present. Together is the geometric mean of the network's and the classical probabilities.
+Prints accuracy, overall and by number of missing modalities, as mean and spread.
 
     python -m benchmarks.trimodal --data ../shared/data --folds 1 2 3 4 --seeds 1 2 3 --augment off on
 
@@ -21,7 +22,7 @@ import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 
-from benchmarks.baselines import trimodal_baseline
+from benchmarks.baselines import trimodal_probabilities
 from benchmarks.trimodal_rows import trimodal_rows
 from mmsk import (
     CharEncoder,
@@ -44,6 +45,7 @@ AUGMENT = [
     ("sound", SpectrogramAugmentation(shift=1.0, frequency_shift=0.03, gain=3)),
     ("all", MixUp(0.4, probability=0.5)),
 ]
+WAYS = ("fused", "classical", "together")
 
 
 def make_model(seed, max_epochs=25, n_jobs=None, augment=False, precision="auto", members=1):
@@ -78,13 +80,16 @@ def score_by_missing(predicted, y, X):
 
 
 def run(fold, seed, data, max_epochs=25, augment=False, precision="auto", members=1):
+    """Scores of the network, of the classical models and of both together, and the seconds that the fit took."""
     X_train, y_train, X_test, y_test = trimodal_rows(fold, seed, data)
     start = time.perf_counter()
     model = make_model(seed, max_epochs, augment=augment, precision=precision, members=members).fit(X_train, y_train)
     seconds = time.perf_counter() - start
-    fused = score_by_missing(model.predict(X_test), y_test, X_test)
-    baseline = trimodal_baseline(fold, seed, data)
-    return fold, seed, fused, {"all": baseline["accuracy"]} | baseline["by_missing"], seconds
+    fused = model.predict_proba(X_test)
+    classes, classical = trimodal_probabilities(X_train, y_train, X_test)
+    ways = {"fused": fused, "classical": classical, "together": np.sqrt(fused * classical)}
+    scores = {way: score_by_missing(classes[p.argmax(axis=1)], y_test, X_test) for way, p in ways.items()}
+    return fold, seed, scores, seconds
 
 
 def main():
@@ -110,13 +115,12 @@ def measure(options, augment):
         for fold in options.folds
     ]
     results = []
-    print("fold seed |  fused: all    0     1     2 missing | classical: all    0     1     2 missing | seconds")
-    for fold, seed, fused, classical, seconds in joblib.Parallel(options.n_jobs, return_as="generator")(jobs):
-        results.append((fold, seed, fused, classical))
-        print(
-            f"{fold:4d} {seed:4d} |      {row(fused)}         |      {row(classical)}             | {seconds:.0f}",
-            flush=True,
-        )
+    heads = " | ".join(f"{way + ': all':>16}    0     1     2 missing" for way in WAYS)
+    print(f"fold seed | {heads} | seconds")
+    for fold, seed, scores, seconds in joblib.Parallel(options.n_jobs, return_as="generator")(jobs):
+        results.append((fold, seed, scores))
+        shown = " | ".join(f"           {row(scores[way])}        " for way in WAYS)
+        print(f"{fold:4d} {seed:4d} | {shown} | {seconds:.0f}", flush=True)
     print_summary(results)
 
 
@@ -125,15 +129,16 @@ def row(scores):
 
 
 def print_summary(results):
-    for name, column in (("fused", 2), ("classical", 3)):
-        values = np.array([[result[column][k] for k in ("all", 0, 1, 2)] for result in results])
-        print(f"{name:10s} mean {np.round(values.mean(0), 3)}  standard deviation {np.round(values.std(0), 3)}")
-    for fold in sorted({result[0] for result in results}):
-        pairs = [(r[2]["all"], r[3]["all"]) for r in results if r[0] == fold]
-        fused, classical = np.mean(pairs, axis=0)
-        print(f"fold {fold}: fused {fused:.3f}, classical {classical:.3f}, ahead by {fused - classical:+.3f}")
-    ahead = np.mean([r[2]["all"] - r[3]["all"] for r in results])
-    print(f"ahead in the mean by {ahead:+.3f}")
+    values = {way: np.array([[scores[way][k] for k in ("all", 0, 1, 2)] for *_, scores in results]) for way in WAYS}
+    for way, all_scores in values.items():
+        mean, deviation = np.round(all_scores.mean(0), 3), np.round(all_scores.std(0), 3)
+        print(f"{way:10s} mean {mean}  standard deviation {deviation}")
+    folds = np.array([fold for fold, *_ in results])
+    for fold in np.unique(folds):
+        means = {way: all_scores[folds == fold, 0].mean() for way, all_scores in values.items()}
+        print(f"fold {fold}: " + ", ".join(f"{way} {mean:.3f}" for way, mean in means.items()))
+    for way in ("fused", "together"):
+        print(f"{way} is ahead of classical in the mean by {(values[way] - values['classical'])[:, 0].mean():+.3f}")
 
 
 if __name__ == "__main__":

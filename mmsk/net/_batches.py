@@ -1,6 +1,7 @@
 """Batches gathered by row number from compact cells."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
@@ -54,6 +55,12 @@ class Rows:
 
     def __len__(self):
         return len(self.target)
+
+    @cached_property
+    def patterns(self):
+        """Number the rows by which of their cells are there, tensor of shape (n_rows,); None if all rows are alike."""
+        there = torch.cat([slots >= 0 for slots in self.slots], 1)
+        return None if bool((there == there[0]).all()) else torch.unique(there, dim=0, return_inverse=True)[1]
 
     def batches(self, rows, n_batches, augment=None):
         """Walk over rows.
@@ -126,6 +133,10 @@ def _send(tensor, device):
 class Batches:
     """Iterate over batches of nearly equal size.
 
+    Where cells are missing, rows in random order are dealt so that each batch has its share of those that lack the same
+    modalities: an encoder sees nearly the same number of cells every time, and few batches none of a rare modality.
+    Besides, the libraries below torch prepare their kernels for a number of cells.
+
     Parameters
     ----------
     dataset : RowSubset
@@ -156,7 +167,19 @@ class Batches:
             rows = rows[_balanced(self.dataset.source.target[rows], self.generator)]
         elif self.generator is not None:
             rows = rows[torch.randperm(len(rows), generator=self.generator)]
+        patterns = self.dataset.source.patterns if self.generator is not None else None
+        if patterns is not None:
+            rows = _dealt(rows, patterns, len(self), self.generator)
         return iter(self.dataset.source.batches(rows, len(self), self.augment))
+
+
+def _dealt(rows, patterns, n_batches, generator):
+    """Deal shuffled rows to batches, which come one behind the other: a round of neighbours by pattern, one to each."""
+    rows = rows[patterns[rows].argsort(stable=True)]
+    # In random order within a round, as rows that all lack something else would meet the same others every time.
+    rounds = torch.arange(len(rows)) // n_batches
+    rows = rows[(rounds + torch.rand(len(rows), generator=generator, dtype=torch.float64)).argsort()]
+    return torch.cat([rows[i::n_batches] for i in range(n_batches)])
 
 
 def _balanced(classes, generator):

@@ -59,6 +59,34 @@ def test_a_batch_without_any_cell_of_a_modality():
     assert [len(inputs["cells"][0]) for inputs, _ in batches] == [0, 2]
 
 
+def test_every_batch_has_its_share_of_the_cells():
+    there = np.zeros(200, dtype=bool)
+    there[:50] = True
+    source, counts, batches_of_two = make_source(there), [], set()
+    for seed in range(5):
+        batches = walk(source, 20, seed=seed)
+        counts += [len(inputs["cells"][0]) for inputs, _ in batches]
+        batches_of_two |= {tuple(sorted(inputs["cells"][0][:2, 0].tolist())) for inputs, _ in batches}
+    assert set(counts) == {5}
+    assert len(batches_of_two) > 40  # the rows of a batch are drawn anew
+
+
+def test_rows_that_all_lack_something_else_meet_others_every_time():
+    rng = np.random.default_rng(0)
+    columns = [make_column(np.ones((64, 3), dtype=np.float32), presence=rng.random(64) < 0.5) for _ in range(12)]
+    cells = collect(describe("sound", range(12), None, columns, "test"), columns, "test")
+    source = Rows([cells], torch.arange(64), torch.ones(64), CPU)
+    assert len(source.patterns.unique()) > 60
+    meetings = torch.zeros(64, 64)
+    for seed in range(30):
+        batches = [target for _, (target, _, _) in walk(source, 16, seed=seed)]
+        assert [len(batch) for batch in batches] == [16] * 4
+        for batch in batches:
+            meetings[batch[:, None], batch] += 1
+    met = meetings - torch.diag(meetings.diag())
+    assert met.max() < 20 and met.sum(1).min() == 30 * 15
+
+
 def test_balanced_epochs_show_each_class_equally_often_and_all_rows_of_a_rare_one():
     target = torch.tensor([0] * 40 + [1] * 5 + [2] * 15)
     source = make_source(np.ones(60, dtype=bool))
