@@ -11,7 +11,7 @@ def test_every_loader_is_compared():
     assert report.count("### ") == 4
     rows = [line.split(" | ") for line in report.splitlines() if line.startswith("| ") and not line.startswith("| ---")]
     figures = [row for row in rows if row[1] != "cells"]
-    assert len(figures) == 4 + 9 + 4 + 4
+    assert len(figures) == 4 + 11 + 4 + 4
     for row in figures:
         assert float(row[4]) > 0 and float(row[6]) >= 0
 
