@@ -47,6 +47,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "exceptions": [
             "BadInputError",
+            "CacheWarning",
             "MissingModalityWarning",
             "UnreadableCellWarning",
         ],

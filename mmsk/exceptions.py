@@ -81,3 +81,7 @@ class MissingModalityWarning(UserWarning):
 
 class UnreadableCellWarning(UserWarning):
     """Cells that could not be read were left out, as ``on_error="missing"`` asks."""
+
+
+class CacheWarning(UserWarning):
+    """Decoded cells could not be kept on disk, as ``memory=`` asks; they were decoded into memory."""

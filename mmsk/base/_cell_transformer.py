@@ -14,8 +14,8 @@ from sklearn.utils._param_validation import HasMethods, StrOptions
 from mmsk.base._column_transformer import BaseColumnTransformer
 from mmsk.base._distinct import distinct_cells, first_place, spread_cells
 from mmsk.base._threads import run_in_threads
-from mmsk.cache import CellCache, cache_location, cell_key
-from mmsk.exceptions import BadInputError, UnreadableCellWarning
+from mmsk.cache import CellCache, cache_location, cell_keys
+from mmsk.exceptions import BadInputError, CacheWarning, UnreadableCellWarning
 from mmsk.lazy import CellReader, LazyCell
 
 # Parameters that change when and how cells are read, not what is in them.
@@ -116,7 +116,7 @@ class BaseCellTransformer(BaseColumnTransformer):
         content = {key: value for key, value in self.get_params(deep=False).items() if key not in _NO_CONTENT}
         name = f"{type(self).__module__}.{type(self).__qualname__}"
         cache = CellCache(location, name, content, self._cell_layout())
-        keys = [cell_key(cell) for cell in raw]
+        keys = cell_keys(raw)
         cells = [None] * len(raw)
         # Arrays and pictures are in memory already; files that are not there show before anything is decoded.
         errors = self._read_some([i for i, key in enumerate(keys) if key is None], raw, cells)
@@ -151,8 +151,17 @@ class BaseCellTransformer(BaseColumnTransformer):
         if not absent:
             return {}
         read_cell = self._cell_reader()
-        with cache.new_segment() as segment:
-            failed = self._walk(len(absent), lambda k: segment.add(keys[absent[k]], read_cell(raw[absent[k]])))
+        try:
+            with cache.new_segment() as segment:
+                failed = self._walk(len(absent), lambda k: segment.add(keys[absent[k]], read_cell(raw[absent[k]])))
+        except OSError as error:  # the disk is full, most often; what is not kept is read into memory
+            warnings.warn(
+                f"{type(self).__name__}: {len(absent)} cells are decoded into memory, as they cannot be kept in "
+                f"{cache.directory}: {error}. Make room there, or give another folder as `memory`.",
+                CacheWarning,
+                stacklevel=6,
+            )
+            return {}
         return {absent[k]: error for k, error in failed.items()}
 
     def _walk(self, n_cells, work):

@@ -57,8 +57,8 @@ class MultiModalRegressor(RegressorMixin, BaseMultiModal):
         ``[("image", ImageAugmentation(rotation=15)), ("all", MixUp(0.2))]``; "all" is the key of what mixes rows. A
         search reaches into them by ``augment__image__rotation``.
     batch_size : int, default=64
-        Most rows a batch; batches of one epoch have nearly equal sizes, and nearly equal shares of the rows that lack the
-        same modalities.
+        Most rows a batch; batches of one epoch have nearly equal sizes, and nearly equal shares of the rows that lack
+        the same modalities.
     accumulate : int, default=1
         Batches a step, their gradients averaged, for steps over more rows than memory holds at once.
     max_epochs : int, default=40

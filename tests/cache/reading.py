@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mmsk import cache
 from mmsk.base import BaseCellTransformer
+from mmsk.cache import _segment
 from mmsk.exceptions import BadInputError
 
 reads: list = []
@@ -52,4 +52,4 @@ def texts(table):
 
 
 def segments(location):
-    return sorted(path.parent for path in Path(location).rglob(cache._INDEX))
+    return sorted(path.parent for path in Path(location).rglob(_segment.INDEX))

@@ -116,7 +116,7 @@ def test_maps_of_numpy_are_mapped_too(tmp_path):
 
 
 def test_many_segments_need_few_open_files(files, tmp_path, monkeypatch):
-    monkeypatch.setattr(cache, "_MOST_MAPS", 2)
+    monkeypatch.setattr(cache._cell_cache, "_MOST_MAPS", 2)
     paths = files(*(f"{i:04}" for i in range(5)))
     reader = Bytes(memory=str(tmp_path / "kept")).fit(paths)
     for i in range(5):

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from mmsk import BadInputError, cache
+from mmsk import BadInputError, CacheWarning
+from mmsk.cache import _cell_cache
 from mmsk.preprocessing import ImageLoader
 from tests.cache.reading import Bytes, n_reads, reads, segments, texts
 from tests.preprocessing.files import write_image
@@ -54,7 +55,7 @@ def test_a_cache_that_may_only_be_read_serves(files, tmp_path):
     paths = files("abcd", "efgh")
     Bytes(memory=str(tmp_path / "kept")).fit_transform(paths)
     (segment,) = segments(tmp_path)
-    (segment / cache._LAST_USE).unlink()  # a mark that cannot be set
+    (segment / _cell_cache._LAST_USE).unlink()  # a mark that cannot be set
     assert texts(Bytes(memory=str(tmp_path / "kept")).fit_transform(paths)) == ["abcd", "efgh"]
     assert n_reads() == 2
 
@@ -76,7 +77,7 @@ def test_an_exception_leaves_nothing_behind(files, tmp_path):
     paths = files("abcd", "efgh")
     with pytest.raises(ZeroDivisionError):
         Broken(memory=str(tmp_path / "kept")).fit_transform(paths)
-    assert not list(Path(tmp_path).rglob(f"{cache._UNFINISHED}*"))
+    assert not list(Path(tmp_path).rglob(f"{_cell_cache._UNFINISHED}*"))
     assert not segments(tmp_path)
 
 
@@ -127,7 +128,7 @@ def test_a_killed_run_leaves_a_cache_that_is_rebuilt(tmp_path):
     wait_for(lambda: log.exists() and "3.png" in log.read_text())
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    (unfinished,) = kept.rglob(f"{cache._UNFINISHED}*")
+    (unfinished,) = kept.rglob(f"{_cell_cache._UNFINISHED}*")
     assert not segments(kept)
     process = start(kept, log, "", *paths)
     assert process.communicate(timeout=60)[0] == expected_sums(paths)
@@ -152,7 +153,7 @@ def test_two_processes_share_one_cache(tmp_path):
 @pytest.mark.parametrize("locks", [True, False])
 def test_calls_at_the_same_time_are_both_right(files, tmp_path, monkeypatch, locks):
     if not locks:
-        monkeypatch.setattr(cache, "fcntl", None)
+        monkeypatch.setattr(_cell_cache, "fcntl", None)
     paths = files(*(f"{i:04}" for i in range(40)))
     started = threading.Barrier(2, timeout=20)
 
@@ -186,3 +187,83 @@ def test_a_file_where_a_folder_should_be(tmp_path):
     path = write_image(tmp_path / "a.png")
     with pytest.raises(BadInputError, match="cannot hold cells.*Give a folder"):
         ImageLoader(memory=str(tmp_path / "kept")).fit_transform([path])
+
+
+def test_a_full_disk_costs_the_cache_and_no_cell(files, tmp_path):
+    resource = pytest.importorskip("resource")
+    paths = files(*(f"{i:04}" for i in range(300)))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.warns(
+            CacheWarning, match=r"Bytes: 300 cells are decoded .* File too large. Make room"
+        ):
+            table = Bytes(memory=str(tmp_path / "kept")).fit_transform(paths)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert texts(table) == [f"{i:04}" for i in range(300)]
+    assert not segments(tmp_path) and not list(tmp_path.rglob(f"{_cell_cache._UNFINISHED}*"))
+
+
+def test_segments_of_somebody_else_are_passed_over(files, tmp_path, monkeypatch):
+    paths = files("abcd")
+    reader = Bytes(memory=str(tmp_path / "kept")).fit(paths)
+    reader.transform(paths)
+    (foreign,) = segments(tmp_path)
+    read = _cell_cache.read_segment
+
+    def refuse(path, keys):
+        if path == foreign:
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(path, keys)
+
+    monkeypatch.setattr(_cell_cache, "read_segment", refuse)
+    assert texts(reader.transform(paths)) == ["abcd"]
+    assert foreign.exists() and len(segments(tmp_path)) == 2
+
+
+def test_a_folder_deleted_as_soon_as_it_is_made_is_made_again(files, tmp_path, monkeypatch):
+    make, deleted = Path.mkdir, []
+
+    def make_in_vain(path, *args, **kwargs):
+        make(path, *args, **kwargs)
+        if path.parent.name == "mmsk" and len(deleted) < 3:
+            deleted.append(path)
+            path.rmdir()
+
+    monkeypatch.setattr(Path, "mkdir", make_in_vain)
+    assert texts(Bytes(memory=str(tmp_path / "kept")).fit_transform(files("abcd"))) == ["abcd"]
+    assert len(deleted) == 3 and len(segments(tmp_path)) == 1
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are found as Linux shows them")
+def test_a_forked_process_does_not_keep_the_lock(tmp_path):
+    import fcntl
+
+    kept = _cell_cache.CellCache(str(tmp_path), "Bytes", {}, None)
+    with kept.turn():
+        lock = kept.directory / "lock"
+        held = [fd for fd in Path("/proc/self/fd").iterdir() if fd.exists() and fd.resolve() == lock]
+        inherited = os.dup(int(held[0].name))  # what a fork does to every open file
+    try:
+        with open(lock, "ab") as other:
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    finally:
+        os.close(inherited)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no such timers here")
+def test_a_time_limit_ends_waiting_for_another_process(tmp_path):
+    def stop(*_):
+        raise TimeoutError("long enough")
+
+    kept = _cell_cache.CellCache(str(tmp_path), "Bytes", {}, None)
+    before = signal.signal(signal.SIGALRM, stop)
+    try:
+        with kept.turn():
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
+            with pytest.raises(TimeoutError, match="long enough"), kept.turn():
+                raise AssertionError("two are in turn")
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

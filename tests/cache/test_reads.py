@@ -67,6 +67,47 @@ def test_a_changed_file_is_read_again(files, tmp_path):
     assert n_reads() == 1
 
 
+def test_files_of_equal_size_and_time_that_trade_places_are_read_again(files, tmp_path):
+    paths = files("abcd", "efgh")
+    for path in paths:
+        os.utime(path, ns=(10**18, 10**18))
+    reader = Bytes(memory=str(tmp_path / "kept")).fit(paths)
+    assert texts(reader.transform(paths)) == ["abcd", "efgh"]
+    os.rename(paths[0], tmp_path / "aside")
+    os.rename(paths[1], paths[0])
+    os.rename(tmp_path / "aside", paths[1])
+    assert texts(reader.transform(paths)) == ["efgh", "abcd"]
+
+
+def test_links_are_the_files_they_lead_to(files, tmp_path):
+    paths = files("abcd", "efgh")
+    reader = Bytes(memory=str(tmp_path / "kept")).fit(paths)
+    reader.transform(paths)
+    link = tmp_path / "current"
+    for path, expected in zip(paths, ["abcd", "efgh"], strict=True):
+        link.unlink(missing_ok=True)
+        link.symlink_to(path)
+        assert texts(reader.transform([str(link)])) == [expected]
+    assert n_reads() == 2
+    # Two files, though their paths read alike once x/.. is struck out.
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    (tmp_path / "door").symlink_to(tmp_path / "deep" / "er")
+    near, far = tmp_path / "one.bin", tmp_path / "deep" / "one.bin"
+    for path, content in ((near, "near"), (far, "away")):
+        path.write_text(content)
+        os.utime(path, ns=(10**18, 10**18))
+    assert texts(reader.transform([str(near), str(tmp_path / "door" / ".." / "one.bin")])) == ["near", "away"]
+
+
+def test_a_memory_that_names_no_folder_is_refused():
+    class Elsewhere:
+        def cache(self, function):
+            return function
+
+    with pytest.raises(BadInputError, match="memory is a Elsewhere, which does not say in which folder"):
+        Bytes(memory=Elsewhere()).fit_transform(["a"])
+
+
 def test_a_file_that_is_gone_is_an_error_as_ever(files, tmp_path):
     paths = files("abcd", "efgh")
     reader = Bytes(memory=str(tmp_path / "kept")).fit(paths)

@@ -1,27 +1,19 @@
-"""Decoded cells kept on disk between folds, searches and runs.
+"""Decoded cells kept on disk between folds, searches and runs."""
 
-What one call had to decode is one *segment*: a directory that holds the cells one behind the other, an index of them,
-and a mark of the last use. Segments lie where joblib keeps the results of functions and are named as these are, so that
-``joblib.Memory(...).reduce_size()`` and ``clear()`` treat them alike. They are written under another name and renamed
-when they are whole, and never changed afterwards.
-"""
-
+import errno
 import json
 import os
 import shutil
-import threading
 import time
 from contextlib import contextmanager, suppress
-from hashlib import blake2b
-from mmap import ACCESS_COPY, mmap
 from pathlib import Path
 from uuid import uuid4
 
 import joblib
-import numpy as np
 from sklearn.utils.validation import check_memory
 
 from mmsk import __version__
+from mmsk.cache._segment import CELLS, INDEX, Segment, read_segment, to_disk
 from mmsk.exceptions import BadInputError
 
 try:
@@ -29,72 +21,17 @@ try:
 except ImportError:  # Windows: processes that start together may decode a file twice
     fcntl = None  # type: ignore[assignment]
 
-_FORMAT = 1
-_CELLS, _INDEX = "cells", "index.json"
+_FORMAT = 2
 # joblib takes the time of access of this file for that of the segment. Nothing reads it, so only we say when.
 _LAST_USE = "output.pkl"
 _UNFINISHED = "unfinished-"
 _DAY = 24 * 60 * 60
 # An open map costs a file descriptor, of which a process usually has 1024.
 _MOST_MAPS = 64
-_ALIGNMENT = 16
-
-
-def cell_key(cell):
-    """Name the content of a raw cell.
-
-    Parameters
-    ----------
-    cell : object
-        A raw cell.
-
-    Returns
-    -------
-    str or None
-        A digest of a file's absolute path, size and time of change, or of encoded bytes. None for a file that cannot
-        be reached, and for arrays and pictures, which are in memory already.
-
-    Examples
-    --------
-    >>> from mmsk.cache import cell_key
-    >>> cell_key(b"encoded") == cell_key(b"encoded"), cell_key("nowhere.wav")
-    (True, None)
-    """
-    if isinstance(cell, bytes):
-        return blake2b(cell, digest_size=16).hexdigest()
-    if not isinstance(cell, (str, Path)):
-        return None
-    try:
-        status = os.stat(cell)
-    except (OSError, ValueError):
-        return None
-    name = f"\0{status.st_size}\0{status.st_mtime_ns}".encode()
-    return blake2b(os.fsencode(os.path.abspath(cell)) + name, digest_size=16).hexdigest()
-
-
-def is_mapped(cell):
-    """Tell whether the memory of an array is a file, read when it is needed.
-
-    Parameters
-    ----------
-    cell : object
-        A cell.
-
-    Returns
-    -------
-    bool
-        True for cells of a `CellCache` and of `numpy.memmap`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mmsk.cache import is_mapped
-    >>> is_mapped(np.zeros(3))
-    False
-    """
-    while isinstance(cell, np.ndarray):
-        cell = cell.base
-    return isinstance(cell, mmap)
+# What systems and network drives without locks say.
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOTSUP)
+# How often somebody else may delete a folder between its making and the making of a file in it.
+_MOST_DELETIONS = 100
 
 
 def cache_location(memory):
@@ -122,6 +59,11 @@ def cache_location(memory):
         memory = joblib.Memory(memory, verbose=0) if isinstance(memory, Path) else check_memory(memory)
     except OSError as error:
         raise BadInputError(f"memory={memory!r} cannot hold cells: {error}", fix="Give a folder, or None.") from error
+    if not hasattr(memory, "store_backend"):
+        raise BadInputError(
+            f"memory is a {type(memory).__name__}, which does not say in which folder cells can be kept",
+            fix="Give a folder, a joblib.Memory, or None.",
+        )
     return getattr(memory.store_backend, "location", None)
 
 
@@ -165,7 +107,7 @@ class CellCache:
         Parameters
         ----------
         keys : set of str
-            What `cell_key` gives.
+            What `cell_keys` gives.
 
         Returns
         -------
@@ -177,7 +119,9 @@ class CellCache:
         n_maps = 0
         for path in self._segments():
             try:
-                cells = _read_segment(path, keys - found.keys())
+                cells = read_segment(path, keys - found.keys())
+            except PermissionError:  # somebody else's
+                continue
             except (FileNotFoundError, ValueError, LookupError, TypeError):  # cut short, spoilt, or being deleted
                 shutil.rmtree(path, ignore_errors=True)
                 continue
@@ -193,7 +137,7 @@ class CellCache:
         """List the segments, the longest first, as it should be mapped rather than copied."""
         try:
             paths = [path for path in self.directory.iterdir() if path.is_dir() and _UNFINISHED not in path.name]
-        except FileNotFoundError:
+        except (FileNotFoundError, PermissionError):
             return []
         return sorted(paths, key=_size, reverse=True)
 
@@ -208,9 +152,8 @@ class CellCache:
         """
         self._remove_unfinished()
         path = self.directory / f"{_UNFINISHED}{uuid4().hex}"
-        path.mkdir(parents=True)
         try:
-            with open(path / _CELLS, "xb") as file:
+            with _open_in(path, CELLS, "xb") as file:
                 segment = Segment(file, self.layout)
                 yield segment
                 index = segment.close()
@@ -218,9 +161,9 @@ class CellCache:
                 return
             with suppress(FileNotFoundError):  # somebody emptied the cache
                 (path / _LAST_USE).touch()
-                with open(path / _INDEX, "x") as file:
+                with open(path / INDEX, "x") as file:
                     json.dump(index, file)
-                    _to_disk(file)
+                    to_disk(file)
                 path.replace(self.directory / uuid4().hex)
         finally:
             shutil.rmtree(path, ignore_errors=True)
@@ -228,7 +171,7 @@ class CellCache:
     def _remove_unfinished(self):
         for path in self.directory.glob(f"{_UNFINISHED}*"):
             with suppress(OSError):
-                if time.time() - os.stat(path / _CELLS).st_mtime > _DAY:
+                if time.time() - os.stat(path / CELLS).st_mtime > _DAY:
                     shutil.rmtree(path)
 
     @contextmanager
@@ -246,8 +189,7 @@ class CellCache:
             If nothing can be written there.
         """
         try:
-            self.directory.mkdir(parents=True, exist_ok=True)
-            file = open(self.directory / "lock", "ab")
+            file = _open_in(self.directory, "lock", "ab")
         except OSError as error:
             raise BadInputError(
                 f"cells that `memory` does not hold yet cannot be kept there: {error}",
@@ -255,102 +197,33 @@ class CellCache:
                 fix="Give a folder that can be written, or memory=None.",
             ) from error
         with file:
-            with suppress(OSError):  # some network drives have no locks
-                if fcntl is not None:
-                    fcntl.flock(file, fcntl.LOCK_EX)  # closing the file gives it back, and so does the end of a process
-            yield
+            if fcntl is None:
+                yield
+                return
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX)
+            except OSError as error:
+                if error.errno not in _NO_LOCKS:
+                    raise
+            try:
+                yield
+            finally:
+                # The end of a process gives it back, too; closing the file does not if another was forked meanwhile.
+                with suppress(OSError):
+                    fcntl.flock(file, fcntl.LOCK_UN)
 
 
-class Segment:
-    """Cells that are being written; `CellCache.new_segment` opens one.
-
-    Parameters
-    ----------
-    file : file
-        Where the cells go.
-    layout : tuple of (shape, dtype) or None
-        What all cells have; None where they differ.
-    """
-
-    def __init__(self, file, layout):
-        self.file = file
-        self.layout = layout
-        self.keys = []
-        self.ragged = []
-        self._lock = threading.Lock()
-
-    def add(self, key, cell):
-        """Write one cell; threads may call it.
-
-        Parameters
-        ----------
-        key : str
-            What `cell_key` gives.
-        cell : ndarray
-            The cell.
-        """
-        if self.layout is not None:
-            shape, dtype = self.layout
-            cell = np.broadcast_to(np.asarray(cell, dtype=dtype), shape)
-        cell = np.ascontiguousarray(cell)
-        with self._lock:
-            if self.layout is None:
-                self.file.write(bytes(-self.file.tell() % _ALIGNMENT))
-                self.ragged.append((self.file.tell(), cell.dtype.str, cell.shape))
-            self.file.write(cell.data if cell.size else b"")
-            self.keys.append(key)
-
-    def close(self):
-        """Bring the cells to the disk.
-
-        Returns
-        -------
-        dict
-            The index of the segment.
-        """
-        _to_disk(self.file)
-        index = {"size": self.file.tell(), "keys": self.keys}
-        if self.layout is None:
-            return index | {"ragged": self.ragged}
-        shape, dtype = self.layout
-        return index | {"shape": [int(side) for side in shape], "dtype": np.dtype(dtype).str}
-
-
-def _to_disk(file):
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def _read_segment(path, keys):
-    index = json.loads((path / _INDEX).read_bytes())
-    if keys.isdisjoint(index["keys"]):
-        return {}
-    with open(path / _CELLS, "rb") as file:
-        if os.fstat(file.fileno()).st_size != index["size"]:
-            raise ValueError("the segment is cut short")
-        return _views(index, file, keys)
-
-
-def _views(index, file, keys):
-    """Give those cells of a file that are asked for."""
-    size = index["size"]
-    # A map of this call's own: what a user writes into a cell must not show in the next call's cells.
-    data = mmap(file.fileno(), size, access=ACCESS_COPY) if size else bytearray()
-    wanted = [(i, key) for i, key in enumerate(index["keys"]) if key in keys]
-    if "ragged" not in index:
-        block = np.ndarray((len(index["keys"]), *index["shape"]), dtype=index["dtype"], buffer=data)
-        return {key: block[i] for i, key in wanted}
-    block = np.ndarray(size, dtype=np.uint8, buffer=data)
-    cells = {}
-    for i, key in wanted:
-        start, dtype, shape = index["ragged"][i]
-        stop = start + np.dtype(dtype).itemsize * int(np.prod(shape))
-        cells[key] = block[start:stop].view(dtype).reshape(shape)
-    return cells
+def _open_in(folder, name, mode):
+    """Open a file in a folder, which is made anew if somebody empties the cache meanwhile."""
+    for _ in range(_MOST_DELETIONS):
+        with suppress(FileNotFoundError):
+            folder.mkdir(parents=True, exist_ok=True)
+            return open(folder / name, mode)
+    raise FileNotFoundError(errno.ENOENT, "somebody keeps deleting the folder", str(folder))
 
 
 def _size(path):
     try:
-        return os.stat(path / _CELLS).st_size
+        return os.stat(path / CELLS).st_size
     except OSError:
         return 0
