@@ -2,9 +2,11 @@
 
 import numpy as np
 from scipy.special import softmax
+from sklearn import get_config
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
+from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import has_fit_parameter
 
 from mmsk.ensemble._base import BaseEnsembleClassifier
@@ -75,7 +77,10 @@ def fit_member(estimator, X, y, sample_weight, groups, rows):
         given |= _parameters(steps, "sample_weight", sample_weight[rows])
     if groups is not None:
         given |= _parameters(steps, "groups", groups[rows])
-    member = clone(estimator).fit(_safe_indexing(X, rows), y[rows], **given)
+    member = clone(estimator)
+    if get_config()["enable_metadata_routing"]:
+        given = _request(member, given)
+    member.fit(_safe_indexing(X, rows), y[rows], **given)
     if not hasattr(member, "predict_proba"):
         raise BadInputError(
             f"{type(member).__name__} gives no probabilities",
@@ -103,6 +108,20 @@ def _parameters(steps, name, values):
     """Give a parameter of fit to all steps that take it; the one of an estimator that is no pipeline has no name."""
     takers = [step for step, part in steps if hasattr(part, "fit") and has_fit_parameter(part, name)]
     return {f"{step}__{name}".removeprefix("__"): values for step in takers}
+
+
+def _request(member, given):
+    """Let the steps of a pipeline ask for what they are given, unless it was said whether they do: metadata routing."""
+    if not isinstance(member, Pipeline):
+        return given
+    plain = {}
+    for path, values in given.items():
+        step, _, name = path.partition("__")
+        plain[name] = values
+        asked = getattr(get_routing_for_object(member.named_steps[step]), "fit", None)
+        if asked is None or asked.requests.get(name) is None:
+            member.named_steps[step].set_fit_request(**{name: True})
+    return plain
 
 
 def member_proba(member, X, classes):

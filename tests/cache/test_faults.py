@@ -195,9 +195,7 @@ def test_a_full_disk_costs_the_cache_and_no_cell(files, tmp_path):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
     try:
-        with pytest.warns(
-            CacheWarning, match=r"Bytes: 300 cells are decoded .* File too large. Make room"
-        ):
+        with pytest.warns(CacheWarning, match=r"Bytes: 300 cells are decoded .* File too large. Make room"):
             table = Bytes(memory=str(tmp_path / "kept")).fit_transform(paths)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

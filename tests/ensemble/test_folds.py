@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from imblearn.pipeline import make_pipeline as imblearn_pipeline
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
@@ -146,3 +147,27 @@ def test_weights_of_members_that_are_no_numbers():
     X, y = rows()
     with pytest.raises(BadInputError, match="weights must be 2 numbers from 0"):
         LateFusionClassifier(TWO, weights=["x", 1]).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "ensemble", [FoldEnsembleClassifier, lambda one, cv: LateFusionClassifier([("a", one, ["a"])])]
+)
+def test_metadata_routing_changes_nothing(ensemble):
+    X, y = rows()
+    weight = np.linspace(0, 1, 20)
+    model = ensemble(make_pipeline(StandardScaler(), LogisticRegression()), cv=2)
+    expected = clone(model).fit(X, y, sample_weight=weight).predict_proba(X)
+    with config_context(enable_metadata_routing=True):
+        np.testing.assert_array_equal(clone(model).fit(X, y, sample_weight=weight).predict_proba(X), expected)
+
+
+def test_routing_asks_for_groups_and_heeds_what_a_step_refuses():
+    X, y = rows()
+    groups = np.arange(20) // 2
+    inner = FoldEnsembleClassifier(LogisticRegression(), cv=GroupKFold(2))  # refuses to train without groups
+    with config_context(enable_metadata_routing=True):
+        scaler = StandardScaler().set_fit_request(sample_weight=False)
+        model = FoldEnsembleClassifier(make_pipeline(scaler, inner), cv=GroupKFold(2))
+        model.fit(X, y, sample_weight=np.linspace(0.1, 1, 20), groups=groups)
+    # Rows were counted, not their weights.
+    assert [member[0].n_samples_seen_ for member in model.estimators_] == [10, 10]
