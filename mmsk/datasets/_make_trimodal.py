@@ -3,6 +3,7 @@ import io
 import os
 from numbers import Integral, Real
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -162,7 +163,12 @@ def _draw_presence(n_samples, missing, rng):
 
 def _write(folder, row, suffix, content):
     path = folder / f"{row:05d}-{hashlib.blake2b(content, digest_size=6).hexdigest()}{suffix}"
-    path.write_bytes(content)
+    # A file that is there is this one: caches of what is read know it by the time it was written, and others may be
+    # reading it.
+    if not (path.exists() and path.stat().st_size == len(content)):
+        unfinished = path.with_suffix(f".{uuid4().hex}")
+        unfinished.write_bytes(content)
+        unfinished.replace(path)
     return str(path)
 
 

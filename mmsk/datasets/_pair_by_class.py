@@ -74,6 +74,8 @@ def pair_by_class(tables, n_per_class, n_missing=(0, 1, 2), *, shuffle=True, ran
     ((8, 2), 4, np.int64(4))
     """
     rng = check_random_state(random_state)
+    if not tables:
+        raise BadInputError("tables is empty", step=STEP, fix="Give (cells, labels) of at least one modality.")
     entries = _check_entries(n_missing, len(tables))
     frames, items_of = {}, {}
     for name, table in tables.items():
@@ -96,11 +98,9 @@ def pair_by_class(tables, n_per_class, n_missing=(0, 1, 2), *, shuffle=True, ran
 
 
 def _label_array(classes):
-    if len(set(map(type, classes))) == 1:
+    if len(set(map(type, classes))) == 1 and not isinstance(classes[0], tuple):
         return np.asarray(classes)
-    labels = np.empty(len(classes), dtype=object)  # np.asarray would make texts of all
-    labels[:] = classes
-    return labels
+    return np.fromiter(classes, dtype=object, count=len(classes))  # np.asarray would make texts of all, or a table
 
 
 def _check_entries(n_missing, n_modalities):
@@ -142,7 +142,16 @@ def _check_table(name, table):
         raise BadInputError("the label is missing", step=STEP, row=row, column=name, fix="Leave the item out.")
     items_of: dict[object, list[int]] = {}
     for row in np.flatnonzero(frame_presence(frame).any(axis=1)):
-        items_of.setdefault(labels[row], []).append(int(row))
+        try:
+            items_of.setdefault(labels[row], []).append(int(row))
+        except TypeError:
+            raise BadInputError(
+                f"the label is a {type(labels[row]).__name__}, which is no class",
+                step=STEP,
+                row=int(row),
+                column=name,
+                fix="Give one text, number or tuple a cell.",
+            ) from None
     return frame, items_of
 
 
@@ -155,6 +164,13 @@ def _as_frame(name, cells):
         return cells.reset_index(drop=True).to_frame(name)
     if isinstance(cells, np.ndarray) and cells.dtype.kind in "iufb" and cells.ndim == 1:
         return pd.DataFrame({name: cells})
+    if not hasattr(cells, "__len__") or isinstance(cells, (str, bytes)) or hasattr(cells, "toarray"):
+        raise BadInputError(
+            f"cells of type {type(cells).__name__} came",
+            step=STEP,
+            column=name,
+            fix="Give a list, a column or a frame.",
+        )
     column = np.empty(len(cells), dtype=object)
     for row, cell in enumerate(cells):  # cell by cell: numpy would look inside cells that are arrays
         column[row] = cell

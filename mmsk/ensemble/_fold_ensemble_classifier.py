@@ -148,11 +148,14 @@ class FoldEnsembleClassifier(BaseEnsembleClassifier):
         """
         X = read_table(self, X, reset=True)
         y, sample_weight = read_labels(self, X, y, sample_weight)
-        groups = check_groups(groups, y, type(self).__name__)
+        step = type(self).__name__
+        groups = check_groups(groups, y, step)
         rng = None if self.random_state is None else check_random_state(self.random_state)
-        folds = split_rows(self.cv, X, y, groups, rng, type(self).__name__)
+        folds = split_rows(self.cv, X, y, groups, rng, step)
         trained = Parallel(n_jobs=self.n_jobs)(
-            delayed(fit_fold)(clone_seeded(self.estimator, rng), X, y, sample_weight, groups, *fold, self.classes_)
+            delayed(fit_fold)(
+                step, clone_seeded(self.estimator, rng), X, y, sample_weight, groups, *fold, self.classes_
+            )
             for fold in folds
         )
         self.estimators_, answers = map(list, zip(*trained, strict=True))

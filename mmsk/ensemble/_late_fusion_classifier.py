@@ -209,9 +209,10 @@ class LateFusionClassifier(BaseEnsembleClassifier, _BaseComposition):
         """
         X = read_table(self, X, reset=True)
         y, sample_weight = read_labels(self, X, y, sample_weight)
-        groups = check_groups(groups, y, type(self).__name__)
+        step = type(self).__name__
+        groups = check_groups(groups, y, step)
         entries = self._entries(X)
-        self._parts = find_parts(entries, X, type(self).__name__) if self.estimators else [_whole(X)]
+        self._parts = find_parts(entries, X, step) if self.estimators else [_whole(X)]
         self._weights = self._check_weights()
         presence = self._presence(X)
         self._check_presence(presence if sample_weight is None else presence & (sample_weight > 0)[:, None], y)
@@ -219,20 +220,20 @@ class LateFusionClassifier(BaseEnsembleClassifier, _BaseComposition):
         estimators = [clone_seeded(entry[1], rng) for entry in entries]
         tables = [part.take(X) for part in self._parts]
         members = Parallel(n_jobs=self.n_jobs)(
-            delayed(fit_member)(estimator, table, y, sample_weight, groups, np.flatnonzero(present))
+            delayed(fit_member)(step, estimator, table, y, sample_weight, groups, np.flatnonzero(present))
             for estimator, table, present in zip(estimators, tables, presence.T, strict=True)
         )
         self.estimators_ = [(part.name, member) for part, member in zip(self._parts, members, strict=True)]
         self.modalities_ = {part.name: part.columns for part in self._parts}
         if self.average == "stack":
-            folds = split_rows(self.cv, X, y, groups, rng, type(self).__name__)
+            folds = split_rows(self.cv, X, y, groups, rng, step)
             proba, answered = out_of_fold(
-                estimators, tables, presence, y, sample_weight, groups, folds, self.classes_, self.n_jobs
+                step, estimators, tables, presence, y, sample_weight, groups, folds, self.classes_, self.n_jobs
             )
             features = stack_features(proba, answered, self.min_proba)
             final = LogisticRegression() if self.final_estimator is None else self.final_estimator
             rows = np.flatnonzero(answered.any(axis=1))
-            self.final_estimator_ = fit_member(clone_seeded(final, rng), features, y, sample_weight, groups, rows)
+            self.final_estimator_ = fit_member(step, clone_seeded(final, rng), features, y, sample_weight, groups, rows)
         return self
 
     def _entries(self, X):

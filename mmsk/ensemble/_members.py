@@ -46,11 +46,13 @@ def _seedless(estimator):
     return names
 
 
-def fit_member(estimator, X, y, sample_weight, groups, rows):
+def fit_member(step, estimator, X, y, sample_weight, groups, rows):
     """Train a clone on some rows.
 
     Parameters
     ----------
+    step : str
+        Whose member it is, for error messages.
     estimator : classifier
         Is not changed.
     X : DataFrame or ndarray of shape (n_rows, n_columns)
@@ -73,7 +75,7 @@ def fit_member(estimator, X, y, sample_weight, groups, rows):
     given = {}
     if sample_weight is not None:
         rows = rows[sample_weight[rows] > 0]
-        _check_weighted(steps)
+        _check_weighted(steps, step)
         given |= _parameters(steps, "sample_weight", sample_weight[rows])
     if groups is not None:
         given |= _parameters(steps, "groups", groups[rows])
@@ -84,22 +86,25 @@ def fit_member(estimator, X, y, sample_weight, groups, rows):
     if not hasattr(member, "predict_proba"):
         raise BadInputError(
             f"{type(member).__name__} gives no probabilities",
+            step=step,
             fix="Choose a classifier with predict_proba, or put it into CalibratedClassifierCV.",
         )
     return member
 
 
-def _check_weighted(steps):
+def _check_weighted(steps, whose):
     """Refuse weights that would not arrive, or at other rows than they are of."""
     for name, step in steps:
         if hasattr(step, "fit_resample"):
             raise BadInputError(
                 f"sample_weight came, but step {name!r} draws other rows than those the weights are of",
+                step=whose,
                 fix="Leave the weights out, or resample before.",
             )
     if not has_fit_parameter(steps[-1][1], "sample_weight"):
         raise BadInputError(
             f"sample_weight came, but {type(steps[-1][1]).__name__}.fit does not take it",
+            step=whose,
             fix="Leave the weights out, or choose an estimator that takes them.",
         )
 
@@ -147,11 +152,13 @@ def member_proba(member, X, classes):
     return aligned
 
 
-def fit_fold(estimator, X, y, sample_weight, groups, train, test, classes):
+def fit_fold(step, estimator, X, y, sample_weight, groups, train, test, classes):
     """Train a clone on some rows and ask it about others.
 
     Parameters
     ----------
+    step : str
+        Whose member it is, for error messages.
     estimator : classifier
         Is not changed.
     X : DataFrame or ndarray of shape (n_rows, n_columns)
@@ -176,7 +183,7 @@ def fit_fold(estimator, X, y, sample_weight, groups, train, test, classes):
     proba : ndarray of shape (len(test), n_classes)
         Its answers.
     """
-    member = fit_member(estimator, X, y, sample_weight, groups, train)
+    member = fit_member(step, estimator, X, y, sample_weight, groups, train)
     if len(test) == 0:
         return member, np.empty((0, len(classes)))
     return member, member_proba(member, _safe_indexing(X, test), classes)

@@ -6,11 +6,13 @@ from sklearn.utils.parallel import Parallel, delayed
 from mmsk.ensemble._members import fit_fold
 
 
-def out_of_fold(estimators, tables, presence, y, sample_weight, groups, folds, classes, n_jobs):
+def out_of_fold(step, estimators, tables, presence, y, sample_weight, groups, folds, classes, n_jobs):
     """Ask every modality's classifier about rows that it has not seen.
 
     Parameters
     ----------
+    step : str
+        Whose members they are, for error messages.
     estimators : list of classifier
         One a modality.
     tables : list of DataFrame or ndarray
@@ -45,7 +47,7 @@ def out_of_fold(estimators, tables, presence, y, sample_weight, groups, folds, c
     if len(classes) > 1:
         jobs = [(k, train, test) for k, train, test in jobs if len(np.unique(y[train[counts[train]]])) > 1]
     done = Parallel(n_jobs=n_jobs)(
-        delayed(fit_fold)(estimators[k], tables[k], y, sample_weight, groups, train, test, classes)
+        delayed(fit_fold)(step, estimators[k], tables[k], y, sample_weight, groups, train, test, classes)
         for k, train, test in jobs
     )
     proba = np.zeros((len(estimators), len(y), len(classes)))

@@ -8,7 +8,7 @@ from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_class_weight
 
-from mmsk.columns import check_groups
+from mmsk.columns import check_groups, presence_of
 from mmsk.exceptions import BadInputError
 from mmsk.multimodal._base import BaseMultiModal
 from mmsk.net._target import read_classes
@@ -295,10 +295,14 @@ class MultiModalClassifier(ClassifierMixin, BaseMultiModal):
             raise BadInputError("requires y to be passed, but the target y is None", step=step)
         table = self._read_fit(X, keep)
         labels, numbers = read_classes(y, step)
-        known = self.classes_ if keep else labels if classes is None else np.unique(classes)
-        if keep and classes is not None and not np.array_equal(known, np.unique(classes)):
+        if classes is not None:
+            if not presence_of(np.asarray(classes, dtype=object)).all():
+                raise BadInputError("`classes` holds a missing label", step=step, fix="Name the labels that there are.")
+            classes = np.unique(classes)
+        known = self.classes_ if keep else labels if classes is None else classes
+        if keep and classes is not None and not np.array_equal(known, classes):
             raise BadInputError(
-                f"classes {np.unique(classes).tolist()} came where the first call had {known.tolist()}",
+                f"classes {classes.tolist()} came where the first call had {known.tolist()}",
                 step=step,
                 fix="Name all classes in the first call of partial_fit; later calls need none.",
             )

@@ -20,6 +20,8 @@ class BaseTableSampler(BaseSampler):
 
     _parameter_constraints: dict = {}
     _allow_nd = False
+    # imbalanced-learn's ensembles leave the choice of rows to such a sampler.
+    _sampling_type = "bypass"
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y):

@@ -163,6 +163,30 @@ def test_official_archives_are_compared_with_their_hash(fetch, module, tmp_path,
     assert not list(tmp_path.rglob("*.zip"))
 
 
+@pytest.mark.parametrize(("fetch", "module"), [(fetch_esc50, "_fetch_esc50"), (fetch_caltech101, "_fetch_caltech101")])
+def test_an_archive_of_a_mirror_is_not_replaced_unless_allowed(fetch, module, tmp_path, serve, monkeypatch):
+    served, address = serve
+    archive = f"{fetch.__name__.removeprefix('fetch_')}.zip"
+    touch(tmp_path / archive)
+    touch(served / "data.zip")
+    monkeypatch.setattr(f"mmsk.datasets.{module}.URL", f"{address}/data.zip")
+    with pytest.raises(OSError, match=rf"{archive} is not the official archive, and download_if_missing is False"):
+        fetch(data_home=tmp_path, download_if_missing=False)
+    assert (tmp_path / archive).exists()
+
+
+def test_folders_may_begin_with_a_tilde(tmp_path, serve, monkeypatch):
+    served, address = serve
+    make_fsdd(tmp_path / "official")
+    zip_folder(tmp_path / "official", served / "data.zip")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    first = fetch_fsdd(data_home="~/home", url=f"{address}/data.zip")
+    again = fetch_fsdd(data_home="~/home", download_if_missing=False)
+    pd.testing.assert_frame_equal(again.data, first.data)
+    assert len(fetch_fsdd(folder="~/official").data) == len(first.data)
+
+
 @pytest.mark.parametrize("fetch", FETCHERS)
 def test_no_download_unless_allowed(fetch, tmp_path):
     with pytest.raises(OSError, match=rf"{fetch.__name__}: .*download_if_missing is False.*folder=\.\.\."):

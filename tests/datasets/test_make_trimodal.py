@@ -48,6 +48,19 @@ def test_same_seed_same_files_and_other_seed_others(tmp_path):
     assert (first["weight"] != other["weight"]).all()
 
 
+def test_files_that_are_there_are_left_alone(tmp_path):
+    X, _ = make_trimodal(4, 3, tmp_path, duration=0.1, random_state=0)
+    files = [*X["photo"], *X["clip"]]
+    before = [Path(file).stat() for file in files]
+    Path(files[0]).write_bytes(b"cut")
+    again, _ = make_trimodal(4, 3, tmp_path, duration=0.1, random_state=0)
+    pd.testing.assert_frame_equal(again, X)
+    after = [Path(file).stat() for file in files]
+    assert [(s.st_mtime_ns, s.st_ino) for s in before[1:]] == [(s.st_mtime_ns, s.st_ino) for s in after[1:]]
+    assert before[0].st_size == after[0].st_size  # what is no such file is written
+    assert len(list(tmp_path.rglob("*.*"))) == 8
+
+
 @pytest.mark.parametrize("missing", [0.0, 0.1, 0.5, 0.8])
 def test_missing_blanks_the_share_and_never_all_of_a_row(tmp_path, missing):
     X, _ = make_trimodal(40, 4, tmp_path, missing=missing, image_size=16, duration=0.1, random_state=0)

@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from scipy.sparse import csr_array
 
 from mmsk.columns import frame_presence
 from mmsk.datasets import pair_by_class
@@ -117,6 +118,27 @@ def test_bad_n_missing(tables, n_missing):
 def test_empty_tables():
     with pytest.raises(BadInputError, match="hold no item"):
         pair_by_class({"photo": ([], [])}, 2, n_missing=0)
+
+
+def test_labels_that_are_tuples_stay_whole():
+    labels = [("cat", 1), ("cat", 1), ("dog", 2)]
+    _, y = pair_by_class({"photo": (list("abc"), labels)}, 2, n_missing=0, random_state=0)
+    assert y.shape == (4,) and sorted(y) == [("cat", 1)] * 2 + [("dog", 2)] * 2
+
+
+@pytest.mark.parametrize(
+    ("tables", "message"),
+    [
+        ({}, "tables is empty"),
+        ({"photo": (["a"], [["cat"]])}, r"the label is a list, which is no class \(row 0, column 'photo'\)"),
+        ({"photo": (None, ["cat"])}, r"cells of type NoneType came \(column 'photo'\)"),
+        ({"photo": ((c for c in "a"), ["cat"])}, "cells of type generator came"),
+        ({"photo": (csr_array(np.eye(1)), ["cat"])}, "cells of type csr_array came"),
+    ],
+)
+def test_what_holds_no_cells_or_labels(tables, message):
+    with pytest.raises(BadInputError, match=message):
+        pair_by_class(tables, 2, n_missing=0)
 
 
 def test_bad_types(tables):

@@ -16,6 +16,7 @@ from mmsk import FoldEnsembleClassifier, LateFusionClassifier, RowSampler
 from mmsk.exceptions import BadInputError
 
 TWO = [("a", LogisticRegression(), ["a"]), ("b", LogisticRegression(), ["b"])]
+SCALED = make_pipeline(StandardScaler(), LogisticRegression())
 ENSEMBLES = {
     "stacked": LateFusionClassifier(TWO, average="stack", random_state=0),
     "one a fold": FoldEnsembleClassifier(LogisticRegression()),
@@ -123,7 +124,7 @@ def test_weights_do_not_go_with_rows_that_are_drawn_anew(name):
     else:
         model = FoldEnsembleClassifier(resampling, cv=2)
     assert model.fit(X, y).predict(X).shape == (40,)
-    with pytest.raises(BadInputError, match="sample_weight came, but step 'rowsampler' draws other rows"):
+    with pytest.raises(BadInputError, match="Classifier: sample_weight came, but step 'rowsampler' draws other"):
         model.fit(X, y, sample_weight=np.ones(40))
 
 
@@ -150,12 +151,13 @@ def test_weights_of_members_that_are_no_numbers():
 
 
 @pytest.mark.parametrize(
-    "ensemble", [FoldEnsembleClassifier, lambda one, cv: LateFusionClassifier([("a", one, ["a"])])]
+    "model",
+    [FoldEnsembleClassifier(SCALED, cv=2, random_state=0), LateFusionClassifier([("a", SCALED, ["a"])])],
+    ids=["folds", "late"],
 )
-def test_metadata_routing_changes_nothing(ensemble):
+def test_metadata_routing_changes_nothing(model):
     X, y = rows()
     weight = np.linspace(0, 1, 20)
-    model = ensemble(make_pipeline(StandardScaler(), LogisticRegression()), cv=2)
     expected = clone(model).fit(X, y, sample_weight=weight).predict_proba(X)
     with config_context(enable_metadata_routing=True):
         np.testing.assert_array_equal(clone(model).fit(X, y, sample_weight=weight).predict_proba(X), expected)

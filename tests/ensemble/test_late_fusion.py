@@ -163,7 +163,7 @@ def test_stacking_learns_from_rows_its_members_have_not_seen():
     folds = list(StratifiedKFold(5, shuffle=True, random_state=0).split(X, y))
     tables = [X[["id__n"]], X[["sign__n"]]]
     members = [Memory(), GaussianNB()]
-    proba, answered = out_of_fold(members, tables, presence, y, None, None, folds, np.array([0, 1]), None)
+    proba, answered = out_of_fold("stack", members, tables, presence, y, None, None, folds, np.array([0, 1]), None)
     np.testing.assert_array_equal(answered, presence)
     assert (proba[0][presence[:, 0]] == 0.5).all(), "a memory that knows a held-out row has been trained on it"
     assert (proba[1][presence[:, 1]].argmax(axis=1) == y[presence[:, 1]]).mean() > 0.8

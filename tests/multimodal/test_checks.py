@@ -203,6 +203,11 @@ def test_later_classes_have_to_be_the_first_ones():
         model.partial_fit(NUMBERS, LABELS, classes=[0, 1, 2])
 
 
+def test_classes_of_partial_fit_without_a_name():
+    with pytest.raises(BadInputError, match="MultiModalClassifier: `classes` holds a missing label"):
+        MultiModalClassifier(max_epochs=1).partial_fit(NUMBERS, LABELS, classes=[0.0, 1.0, np.nan])
+
+
 @pytest.mark.parametrize("unit", [1e-170, 1.0, 1e160])
 def test_the_unit_of_a_target_does_not_matter(unit):
     model = MultiModalRegressor(max_epochs=5, random_state=0)

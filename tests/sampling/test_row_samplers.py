@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from imblearn.ensemble import BalancedBaggingClassifier
 from scipy import sparse
 
 from mmsk.columns import frame_presence, is_missing, make_column
@@ -202,3 +203,9 @@ def test_bad_numbers_of_missing_modalities_are_named():
             MaskedCopies(n_missing).fit_resample(X, Y)
     with pytest.raises(BadInputError, match="nothing to copy.*Put 0"):
         MaskedCopies((1,)).fit_resample(np.zeros((N, 2)), Y)
+
+
+def test_ensembles_of_imbalanced_learn_draw_with_a_sampler_of_ours():
+    X = np.random.default_rng(0).normal(size=(N, 2)) + 5 * np.unique(Y, return_inverse=True)[1][:, None]
+    model = BalancedBaggingClassifier(n_estimators=3, sampler=RowSampler(), random_state=0).fit(X, Y)
+    assert model.score(X, Y) > 0.9
