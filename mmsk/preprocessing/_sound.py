@@ -10,6 +10,7 @@ import soxr
 
 from mmsk.exceptions import BadInputError
 from mmsk.preprocessing._files import check_file
+from mmsk.preprocessing._mp3 import with_length
 from mmsk.preprocessing._sound_length import check_not_truncated
 from mmsk.preprocessing._wav import find_plain_wav
 
@@ -17,6 +18,8 @@ from mmsk.preprocessing._wav import find_plain_wav
 FORMATS = ("AIFF", "FLAC", "MP3", "OGG", "RF64", "WAV", "WAVEX")
 # Two gigabytes of float32, more than three hours at 44.1 kHz: a header that promises more is refused.
 MAX_SAMPLES = 2**29
+# Beyond this libsndfile says that it does not know: a FLAC that was written into a pipe, for instance.
+_LONGEST = 2**62
 # A mix 60 dB below its channels is cancellation, not sound.
 _CANCELLED = 1e-6
 # Decoders and resamplers overshoot by a little; what goes beyond this is no sound from -1 to 1.
@@ -159,15 +162,29 @@ def _from_file(source, sampling_rate, duration, position, dtype, out):
 
 def _decode(source, duration, position):
     try:
-        with soundfile.SoundFile(source) as file:
-            if file.format not in FORMATS:
-                raise BadInputError(f"the sound is in the format {file.format}, which is not read", fix=_FIX)
-            first, wanted = _part(file.frames, file.samplerate, file.channels, duration, position)
-            if first:
-                file.seek(first)
-            return file.read(wanted, dtype="float32", always_2d=True).T, file.samplerate, wanted
+        with soundfile.SoundFile(source) as sound:
+            if sound.format not in FORMATS:
+                raise BadInputError(f"the sound is in the format {sound.format}, which is not read", fix=_FIX)
+            if sound.frames > _LONGEST:
+                raise BadInputError("the sound does not state its length", fix="Encode it anew.")
+            stated = with_length(_content(source), sound.frames) if sound.format == "MP3" else None
+            if stated is None:
+                return _read_part(sound, duration, position)
+        with soundfile.SoundFile(io.BytesIO(stated)) as sound:
+            return _read_part(sound, duration, position)
     except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a name ending in .raw needs a rate
         raise BadInputError(f"the sound cannot be decoded: {error}", fix=_FIX) from error
+
+
+def _content(source):
+    return source.getvalue() if isinstance(source, io.BytesIO) else Path(source).read_bytes()
+
+
+def _read_part(sound, duration, position):
+    first, wanted = _part(sound.frames, sound.samplerate, sound.channels, duration, position)
+    if first:
+        sound.seek(first)
+    return sound.read(wanted, dtype="float32", always_2d=True).T, sound.samplerate, wanted
 
 
 def _finite(samples):

@@ -6,11 +6,12 @@ from mmsk.exceptions import BadInputError
 
 # A writer that could not seek back, such as a pipe, leaves this instead of the length.
 _UNKNOWN = 0xFFFFFFFF
-_LARGEST_OGG_PAGE = 27 + 255 + 255 * 255
+# Flags of the pages of an Ogg stream.
+_FIRST, _LAST = 2, 4
 
 
 def check_not_truncated(file):
-    """Compare the length that a WAV, AIFF or Ogg file states with what is there.
+    """Compare the length that a WAV, AIFF or Ogg file states with what is there, and refuse several Ogg streams in one.
 
     The reader itself finds truncated FLAC files, and MP3 files whose first frame states their length. Other MP3 files
     state none: cut ones are shorter sounds.
@@ -23,7 +24,7 @@ def check_not_truncated(file):
     Raises
     ------
     BadInputError
-        If the file ends early.
+        If the file ends early, or another stream follows the first, of which the reader would know nothing.
 
     Examples
     --------
@@ -39,6 +40,8 @@ def check_not_truncated(file):
     head = file.read(12)
     if head[:4] == b"RIFF" and head[8:] == b"WAVE":
         promised, left = _find_chunk(file, size, b"data", "little")
+    elif head[:4] == b"RIFX" and head[8:] == b"WAVE":
+        promised, left = _find_chunk(file, size, b"data", "big")
     elif head[:4] == b"RF64" and head[8:] == b"WAVE":
         # The 64-bit length stands in the first chunk, behind its name, its size and the length of the file.
         promised = int.from_bytes(file.read(24)[16:], "little")
@@ -46,7 +49,8 @@ def check_not_truncated(file):
     elif head[:4] == b"FORM" and head[8:] in (b"AIFF", b"AIFC"):
         promised, left = _find_chunk(file, size, b"SSND", "big")
     elif head[:4] == b"OggS":
-        _check_last_page(file, size)
+        file.seek(0)
+        _check_pages(file.read())
         return
     else:
         return
@@ -75,14 +79,26 @@ def _find_chunk(file, size, name, byteorder):
     return 0, 0
 
 
-def _check_last_page(file, size):
-    """Ask for the flag that the last page of an Ogg stream carries (RFC 3533, section 6), and for all of that page."""
-    file.seek(max(0, size - _LARGEST_OGG_PAGE))
-    tail = file.read()
-    page = tail[tail.rfind(b"OggS") :]
-    lengths = page[27 : 27 + page[26]] if len(page) > 26 else b""
-    complete = len(page) > 26 and len(page) >= 27 + page[26] + sum(lengths)
-    if not complete or not page[5] & 4:
+def _check_pages(data):
+    """Walk over the pages of an Ogg stream (RFC 3533, section 6), whose first and last one are flagged."""
+    position, flags, under_way = 0, 0, False
+    while data[position : position + 4] == b"OggS":  # what stands behind the stream is none of it
+        head = data[position : position + 27]
+        n_segments = head[26] if len(head) == 27 else 0
+        lengths = data[position + 27 : position + 27 + n_segments]
+        end = position + 27 + n_segments + sum(lengths)
+        if len(head) < 27 or len(lengths) < n_segments or end > len(data):
+            flags = 0
+            break
+        flags = head[5]
+        if flags & _FIRST and under_way:
+            raise BadInputError(
+                "the file holds several Ogg streams, of which only the first would be read",
+                fix="Split it, or encode it anew as one.",
+            )
+        under_way |= not flags & _FIRST
+        position = end
+    if not flags & _LAST:
         raise BadInputError(
             "the sound is truncated: its last Ogg page is missing or incomplete",
             fix="Mend the file or blank the cell.",

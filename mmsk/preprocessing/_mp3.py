@@ -1,0 +1,99 @@
+"""MP3 files that do not say how long they are: their frames are counted, as libsndfile guesses from the first few."""
+
+import re
+import struct
+
+# ISO/IEC 11172-3 and 13818-3, layer III: kilobits a second of MPEG 1, and of MPEG 2 and 2.5.
+_BIT_RATES = (
+    (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+)
+# Samples a second of MPEG 1.
+_RATES = (44_100, 48_000, 32_000)
+_SYNC = re.compile(rb"\xff[\xe2\xe3\xf2\xf3\xfa\xfb]")  # a frame of layer III, of MPEG 2.5, 2 or 1
+# A frame that states the length stands before the sound. Encoders say how much of the first and last frames is padding.
+_TAGS = (b"Xing", b"Info", b"VBRI")
+_MOST_PADDING = 4
+_BIT_RATE = 5  # its frames have room for a tag at any sampling rate
+
+
+def with_length(data, n_samples):
+    r"""Give an MP3 file a header that states its length, where it has none or one that leaves sound out.
+
+    Parameters
+    ----------
+    data : bytes
+        The file.
+    n_samples : int
+        Samples of a channel that libsndfile expects in it: what the header states, or a guess from the first frames,
+        beyond which it does not read.
+
+    Returns
+    -------
+    bytes or None
+        The same frames behind a header; None where `n_samples` is right, where sound is lost that the header promises,
+        and where the frames do not say how long they are.
+
+    Examples
+    --------
+    >>> from mmsk.preprocessing._mp3 import with_length
+    >>> frame = b"\xff\xf3\x40\xc0" + bytes(100)
+    >>> len(with_length(10 * frame, 1_000)), with_length(10 * frame, 5_760)
+    (1170, None)
+    """
+    frames = list(_frames(data))
+    if not frames:
+        return None
+    start = frames[0]
+    header = data[start : start + 4]
+    is_mpeg_1 = header[1] & 0b1000 > 0
+    samples_of_frame = 1152 if is_mpeg_1 else 576
+    tagged = any(data.find(tag, start, start + 64) > 0 for tag in _TAGS)
+    there = (len(frames) - tagged) * samples_of_frame
+    if there == n_samples or (tagged and there <= n_samples + _MOST_PADDING * samples_of_frame):
+        return None
+    first = frames[min(tagged, len(frames) - 1)]
+    return _tag(header, is_mpeg_1, there // samples_of_frame) + data[first:]
+
+
+def _frames(data):
+    """Walk over the places of whole frames; what stands between them, such as titles, is passed over."""
+    position = 0
+    if data[:3] == b"ID3" and len(data) > 10:  # a title, its size in seven bits a byte
+        position = 10 + sum((byte & 127) << shift for byte, shift in zip(data[6:10], (21, 14, 7, 0), strict=True))
+    in_step = False
+    while match := _SYNC.match(data, position) if in_step else _SYNC.search(data, position):
+        position = match.start()
+        length = _frame_length(data[position : position + 4])
+        end = position + length
+        # Two bytes may look like the start of a frame by chance, but hardly so twice in the distance of a frame.
+        in_step = length > 0 and (in_step or end == len(data) or _SYNC.match(data, end) is not None)
+        if not in_step:
+            position += 1
+        elif end > len(data):
+            return
+        else:
+            yield position
+            position = end
+            in_step = _SYNC.match(data, position) is not None
+
+
+def _frame_length(header):
+    if len(header) < 4:
+        return 0
+    is_mpeg_1, is_mpeg_2 = header[1] & 0b1000 > 0, header[1] & 0b10000 > 0
+    bit_rate, rate, padding = header[2] >> 4, header[2] >> 2 & 3, header[2] >> 1 & 1
+    if bit_rate in (0, 15) or rate == 3:  # no length is stated, or none of the standard
+        return 0
+    samples_a_second = _RATES[rate] // (1 if is_mpeg_1 else 2 if is_mpeg_2 else 4)
+    kilobits = _BIT_RATES[not is_mpeg_1][bit_rate]
+    return (144_000 if is_mpeg_1 else 72_000) * kilobits // samples_a_second + padding
+
+
+def _tag(header, is_mpeg_1, n_frames):
+    """Make the frame that states the length, as the encoders Xing and LAME do."""
+    is_mono = header[3] >> 6 == 3
+    side = (17 if is_mono else 32) if is_mpeg_1 else (9 if is_mono else 17)
+    # No checksum, and the sampling rate and channels of the others.
+    start = bytes((header[0], header[1] | 1, _BIT_RATE << 4 | header[2] & 0b1100, header[3]))
+    return (start + bytes(side) + b"Xing" + struct.pack(">II", 1, n_frames)).ljust(_frame_length(start), b"\0")
