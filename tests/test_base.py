@@ -195,6 +195,20 @@ def test_bad_parameters_are_refused_before_cells_are_read(parameters):
     assert not reads
 
 
+def test_names_of_columns_and_rows_say_nothing_of_a_table():
+    for table in (
+        pd.DataFrame({"collect": ["a"], "toarray": ["b"]}),
+        pd.Series(["a", "b"], index=["collect", "toarray"]),
+    ):
+        assert Length().fit_transform(table).size == 2
+
+
+def test_an_iterator_is_refused_as_it_would_be_empty_the_second_time():
+    for cells in ((cell for cell in "ab"), map(str.upper, "ab")):
+        with pytest.raises(BadInputError, match="Length: an iterator came, which can be walked but once"):
+            Length().fit(cells)
+
+
 def test_base_classes_leave_the_reading_to_their_children():
     with pytest.raises(TypeError, match="Length does not say how it reads a cell"):
         BaseCellTransformer._cell_reader(Length())

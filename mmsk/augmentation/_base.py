@@ -50,7 +50,8 @@ class BaseAugmentation(BaseEstimator):
             pair = getattr(self, name)
             if pair is None:
                 continue
-            if len(pair) != 2 or not least <= pair[0] <= pair[1] <= most:
+            numbers = all(isinstance(number, Real) for number in pair)
+            if len(pair) != 2 or not numbers or not least <= pair[0] <= pair[1] <= most:
                 raise BadInputError(
                     f"{name} is {pair!r}, expected two ascending numbers between {least} and {most}",
                     step=type(self).__name__,

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -113,9 +114,11 @@ class BaseColumnTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimato
     def _check_container(self, X):
         if X is None or np.isscalar(X) or isinstance(X, (bytes, dict, Path)):
             problem = f"a single {type(X).__name__} came where a table was expected"
-        elif hasattr(X, "collect"):
+        elif hasattr(type(X), "collect"):
             problem = "a lazy frame came; its cells are not there yet"
-        elif hasattr(X, "toarray"):
+        elif hasattr(X, "__next__"):
+            problem = "an iterator came, which can be walked but once"
+        elif issparse(X):
             problem = "a sparse matrix came where a table of cells was expected"
         elif getattr(X, "ndim", 1) not in (1, 2):
             problem = f"an array of {X.ndim} dimensions came where one or two were expected"

@@ -43,15 +43,13 @@ class Augmenter:
         named = dict(augment)
         self.augmentations = [named.get(modality.key) for modality in modalities]
         self.mixing = named.get(ALL)
+        self.keys = [modality.key for modality in modalities]
         self.kinds = [modality.kind for modality in modalities]
         self.n_columns = [len(modality.columns) if modality.kind != "table" else 1 for modality in modalities]
         self.generator = generator
 
     def __call__(self, cells, owners, columns, n_rows):
-        cells = [
-            part if augmentation is None else augmentation(part, self.generator)
-            for part, augmentation in zip(cells, self.augmentations, strict=True)
-        ]
+        cells = [self._change(i, part) for i, part in enumerate(cells)]
         if self.mixing is None:
             return cells, None
         draw = self.mixing.draw(n_rows, self.generator, self.generator.device)
@@ -60,6 +58,19 @@ class Augmenter:
             for i, (part, owner, column) in enumerate(zip(cells, owners, columns, strict=True))
         ]
         return mixed, Mixture(draw.partner, draw.share)
+
+    def _change(self, i, cells):
+        if self.augmentations[i] is None:
+            return cells
+        changed = self.augmentations[i](cells, self.generator)
+        if not torch.is_tensor(changed) or len(changed) != len(cells):
+            shown = f"a tensor of {len(changed)}" if torch.is_tensor(changed) else f"a {type(changed).__name__}"
+            raise BadInputError(
+                f"the augmentation of modality {self.keys[i]!r} gave {shown} for {len(cells)} cells",
+                step="augment",
+                fix="Let it take a tensor of cells and a torch.Generator, and give a tensor of as many cells.",
+            )
+        return changed
 
     def _mix(self, i, draw, cells, owners, columns, n_rows):
         kind = self.kinds[i]
@@ -78,11 +89,17 @@ class Augmenter:
         return self.mixing.mix(kind, cells, cells.index_select(0, others), share, place)
 
 
+def _is_pair(pair):
+    # A class may be called, but makes an augmentation rather than being one.
+    is_pair = isinstance(pair, tuple) and len(pair) == 2 and not isinstance(pair[1], type)
+    return is_pair and callable(getattr(pair[1], "mix", pair[1]))
+
+
 def _check(augment, modalities):
     kinds = {modality.key: modality.kind for modality in modalities}
     seen = set()
     for pair in augment:
-        if not isinstance(pair, tuple) or len(pair) != 2 or not callable(getattr(pair[1], "mix", pair[1])):
+        if not _is_pair(pair):
             raise BadInputError(
                 "augment holds something other than a pair of modality and augmentation",
                 step="augment",

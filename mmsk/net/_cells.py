@@ -275,6 +275,15 @@ def _number(cell, row, name, step):
         if isinstance(cell, (str, bytes)):
             raise TypeError
         return float(cell)
+    except OverflowError as error:
+        raise BadInputError(
+            "the number is too large for float64",
+            step=step,
+            row=row,
+            column=name,
+            value=cell,
+            fix="Rescale the column.",
+        ) from error
     except (TypeError, ValueError) as error:
         raise BadInputError(
             f"expected a number, got {type(cell).__name__}",

@@ -149,7 +149,7 @@ class NeuralEstimator(BaseEstimator):
         try:
             check_consistent_length(X, y)
             weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True, copy=True)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise BadInputError(str(error), step=type(self).__name__) from error
         if class_weight is not None:
             weight *= class_weight(weight)

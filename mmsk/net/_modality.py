@@ -86,6 +86,7 @@ def describe(key, positions, names, columns, step):
             column=plain[0],
             fix="Give the numbers a ColumnTransformer step, and so a modality, of their own.",
         )
+    _check_arrays(key, positions, labels, columns, step)
     first = arrays[0]
     kind = _kind(first)
     shape = first.shape
@@ -96,6 +97,22 @@ def describe(key, positions, names, columns, step):
         codes = np.unique(np.concatenate([np.unique(cell) for cell in arrays]))
         codes = codes[codes > 1] if (codes > 1).any() else np.array([2])
     return Modality(**place, kind=kind, shape=shape, dtype=block_dtype(first.dtype, kind), codes=codes)
+
+
+def _check_arrays(key, positions, labels, columns, step):
+    """Refuse arrays of words, objects and times, and such as have no room for a number."""
+    for position, label in zip(positions, labels, strict=True):
+        for row, cell in enumerate(columns[position]):
+            if not isinstance(cell, (np.ndarray, LazyCell)) or cell.ndim == 0:
+                continue
+            if cell.dtype.kind not in "iufb":
+                problem = f"an array of {cell.dtype} came in modality {key!r} where one of numbers was expected"
+                fix = "Join words to one text and put CharEncoder before the estimator; make numbers of anything else."
+            elif 0 in cell.shape[:-1] or (cell.shape[-1] == 0 and _kind(cell) not in RAGGED):
+                problem, fix = f"an array of shape {cell.shape} came in modality {key!r}", "Blank the cell (None)."
+            else:
+                continue
+            raise BadInputError(problem, step=step, row=row, column=label, fix=fix)
 
 
 def settle_kind(modality, readers):

@@ -57,7 +57,7 @@ def read_columns(estimator, X, *, reset):
         array = validate_data(estimator, X, dtype=(np.float64, np.float32), ensure_all_finite="allow-nan", reset=reset)
     except BadInputError:
         raise
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         # Column by column, numbers may have blanks of any kind, and what is none has a place.
         if hasattr(X, "columns") and not callable(X.columns) and min(X.shape) > 0:
             return _read_numbers(estimator, X, reset)

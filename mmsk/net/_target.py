@@ -74,7 +74,7 @@ def read_values(y, step):
     """
     try:
         y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise BadInputError(str(error), step=step) from error
     return (y[:, None], True) if y.ndim == 1 else (y, False)
 

@@ -20,6 +20,8 @@ _TURNS = {
     7: lambda cell: cell[:, ::-1, ::-1].swapaxes(1, 2),
     8: lambda cell: cell[:, :, ::-1].swapaxes(1, 2),
 }
+# ITU-R 601, as Pillow has it: shares of red, green and blue in 65 536 parts.
+_GREY = np.array([19_595, 38_470, 7_471], dtype=np.int32)
 _SIDEWAYS = (5, 6, 7, 8)
 
 
@@ -53,14 +55,15 @@ def shrink_jpeg(source, mode, height, width, side):
     >>> shrink_jpeg(file.getvalue(), "L", 10, 20, side=30).shape
     (1, 10, 20)
     """
-    encoded, stored = _read_ordinary(source)
+    encoded, stored, colours = _read_ordinary(source)
     if encoded is None:
         return None
     # Only fractions without remainder: the last block would be filled up, which moves all other pixels.
     fraction = next((n for n in _FRACTIONS if min(stored) >= n * side and not any(length % n for length in stored)), 1)
     least = dict(zip(("min_height", "min_width"), (length // fraction for length in stored), strict=True))
     try:
-        pixels = simplejpeg.decode_jpeg(encoded, "RGB" if mode == "RGB" else "GRAY", **least)
+        # The luma that is stored is not the grey of the colours: these are clipped to what a screen can show.
+        pixels = simplejpeg.decode_jpeg(encoded, "GRAY" if mode == "L" and colours == "Gray" else "RGB", **least)
     except ValueError:  # Pillow says what is wrong
         return None
     import torch
@@ -69,24 +72,26 @@ def shrink_jpeg(source, mode, height, width, side):
     size = (width, height) if turn in _SIDEWAYS else (height, width)
     batch = torch.from_numpy(pixels.transpose(2, 0, 1)[np.newaxis])
     cell = torch.nn.functional.interpolate(batch, size, mode="bilinear", antialias=True)[0].numpy()
+    if mode == "L" and len(cell) > 1:
+        cell = (np.tensordot(_GREY, cell.astype(np.int32), 1)[np.newaxis] + 2**15 >> 16).astype(np.uint8)
     return np.ascontiguousarray(_TURNS[turn](cell)) if turn in _TURNS else cell
 
 
 def _read_ordinary(source):
-    """Give the content of an ordinary JPEG, with its height and width, or None twice."""
+    """Give the content of an ordinary JPEG, its height and width, and its kind of colours, or None three times."""
     # Without a buffer, as a thread that calls the system has to wait for its next turn.
     with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb", buffering=0) as file:
         encoded = file.read(_HEAD)
         try:
             height, width, colours, _ = simplejpeg.decode_jpeg_header(encoded)
         except ValueError:
-            return None, None
+            return None, None, None
         limit = Image.MAX_IMAGE_PIXELS
         if colours not in _COLOURS or (limit is not None and height * width > limit):
-            return None, None
+            return None, None, None
         if len(encoded) == _HEAD:
             encoded += file.read(3 * height * width)  # more than pixels take is not read, whatever the file holds
-    return encoded, (height, width)
+    return encoded, (height, width), colours
 
 
 def _orientation(encoded):

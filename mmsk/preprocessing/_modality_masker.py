@@ -1,7 +1,8 @@
 """Missing modalities made at random, so that a model learns to do without them."""
 
 import hashlib
-from numbers import Integral, Number, Real
+from decimal import Decimal
+from numbers import Integral, Real
 from pathlib import Path
 
 import numpy as np
@@ -238,14 +239,21 @@ def _polars_column(pl, name, column, is_text):
     return pl.Series(name, cells, dtype=pl.String if is_text else pl.Object)
 
 
+def _number_bytes(cell):
+    try:
+        return np.float64(cell).tobytes()
+    except OverflowError:  # a whole number beyond all floats
+        return repr(cell).encode()
+
+
 def _digest(cell):
     """Summarise the content of one cell; equal content gives equal bytes in every process."""
     if is_missing(cell):
         kind, content = "missing", b""
     elif isinstance(cell, LazyCell):
         return _digest(cell.raw)
-    elif isinstance(cell, Number):
-        kind, content = "number", np.float64(cell).tobytes()
+    elif isinstance(cell, (Real, Decimal, np.bool_)):
+        kind, content = "number", _number_bytes(cell)
     elif isinstance(cell, (str, Path)):
         kind, content = "text", str(cell).encode("utf-8", "surrogatepass")
     elif isinstance(cell, bytes):

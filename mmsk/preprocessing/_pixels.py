@@ -6,6 +6,8 @@ from PIL import Image
 from mmsk.exceptions import BadInputError
 
 WHITE = 255
+# By how much pixels computed in float32 may miss 0 and 1.
+_ROUNDING = 1e-6
 
 
 def image_from_array(cell):
@@ -62,6 +64,7 @@ def _channels_last(pixels):
 
 
 def _to_bytes(cell):
+    cell = cell.astype(cell.dtype.newbyteorder("="), copy=False)
     if cell.dtype == np.uint8:
         return cell
     if cell.dtype == bool:
@@ -74,12 +77,12 @@ def _to_bytes(cell):
             fix="Give bool, uint8, uint16, or floats from 0 to 1.",
         )
     low, high = _finite_range(cell)
-    if low < 0 or high > 1:
+    if low < -_ROUNDING or high > 1 + _ROUNDING:
         raise BadInputError(
-            f"float pixels from {low:g} to {high:g} came where 0 to 1 was expected",
+            f"float pixels from {low!r} to {high!r} came where 0 to 1 was expected",
             fix="Scale them to 0 to 1, or cast them to uint8 if 255 is white.",
         )
-    return _round(cell * WHITE)
+    return _round(cell.clip(0, 1) * WHITE)
 
 
 def to_mode(image, mode):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from mmsk import AudioLoader
+from mmsk import AudioLoader, BadInputError
 from mmsk.augmentation import WaveformAugmentation
 from mmsk.augmentation._vocoder import stretch
 from tests.augmentation.cells import STILL, generator
@@ -63,6 +63,12 @@ def test_samples_keep_to_the_range_of_a_recorder():
     assert loud((tones() * 32767).to(torch.int16), generator()).max() == 32767
     beyond = tones() * 10  # was beyond before, and comes no further
     assert loud(beyond, generator()).abs().max() == beyond.abs().max()
+
+
+@pytest.mark.parametrize("gain", [(None, None), ("a", "b"), (1.0, -1.0), (0.0, 1.0, 2.0)])
+def test_ranges_are_two_ascending_numbers(gain):
+    with pytest.raises(BadInputError, match="gain is .*, expected two ascending numbers"):
+        WaveformAugmentation(gain=gain).validate()
 
 
 def test_a_shift_goes_around_the_circle():

@@ -54,6 +54,31 @@ def test_a_cell_that_is_no_array(bad, fitted):
     refused(lambda: fitted.predict(wrong), "row 9", "'image__photo'")
 
 
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        (np.array(["a", "dog"]), "CharEncoder"),
+        (np.array([1, None], dtype=object), "an array of object"),
+        (np.zeros(3, "M8[s]"), "an array of datetime64[s]"),
+        (np.zeros(3, complex), "an array of complex128"),
+        (np.zeros((3, 0, 5), np.uint8), "an array of shape (3, 0, 5)"),
+        (np.zeros((0, 9), np.float32), "an array of shape (0, 9)"),
+    ],
+    ids=lambda value: str(getattr(value, "dtype", "")),
+)
+def test_arrays_of_what_is_no_number(cell, words):
+    frame = X.assign(words__column=pd.Series([cell] * len(X), index=X.index, dtype=object))
+    refused(lambda: small().fit(frame, Y), "row 0", "'words__column'", words)
+
+
+def test_numbers_beyond_all_floats(fitted):
+    huge = changed("age", 3, 10**400)
+    refused(lambda: small().fit(huge, Y), "row 3", "'age'", "too large for float64")
+    refused(lambda: fitted.predict(huge), "row 3", "'age'", "too large for float64")
+    with pytest.raises(BadInputError, match="int too large"):
+        small().fit(X, Y, sample_weight=[10**400] + [1] * (len(X) - 1))
+
+
 def test_cells_of_another_shape_or_dtype(fitted):
     for cell, words in {
         "shape": (np.zeros((3, 16, 17), np.uint8), "(3, 16, 17)"),

@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback
 
-from mmsk import BadInputError, MultiModalClassifier, MultiModalRegressor, TabularEncoder
+from mmsk import BadInputError, MixUp, MultiModalClassifier, MultiModalRegressor, TabularEncoder
 from mmsk.columns import make_column
 from tests.multimodal.test_classifier import small
 from tests.rows import make_rows
@@ -174,7 +174,6 @@ def test_augmented_training_is_seeded_learns_and_takes_missing_cells():
 @pytest.mark.parametrize("missing", [0.0, 0.5])
 def test_mixing_rows_by_hand(missing):
     """The cells, targets and presence of a mixed batch are those that the definition gives."""
-    from mmsk import MixUp
     from mmsk.net._augmenter import Augmenter
     from mmsk.net._batches import Batches, Rows, RowSubset
     from mmsk.net._cells import collect
@@ -238,6 +237,10 @@ def test_search_over_an_augmentation():
         ([("all", Brighter())], "augment gives .* to 'all'"),
         (["image"], "something other than a pair"),
         ([("image", "rotate")], "something other than a pair"),
+        ([("image", Brighter)], "something other than a pair"),
+        ([("all", MixUp)], "something other than a pair"),
+        ([("image", lambda cells, generator: None)], "modality 'image' gave a NoneType for [0-9]+ cells"),
+        ([("image", lambda cells, generator: cells[1:])], "modality 'image' gave a tensor of"),
     ],
 )
 def test_bad_augmentation_is_named(augment, message):
@@ -257,7 +260,7 @@ def test_augmentation_of_another_kind_of_cell_is_refused():
 
 
 def test_regressor_takes_all_of_it():
-    from mmsk import ImageAugmentation, MixUp
+    from mmsk import ImageAugmentation
 
     X, _ = make_rows(60)
     age = X.pop("age").fillna(0.0)
@@ -267,7 +270,6 @@ def test_regressor_takes_all_of_it():
 
 
 def test_numbers_alone_are_mixed_and_missing_ones_stay_missing():
-    from mmsk import MixUp
 
     X, y = numbers(64)
     X[::3, 2] = np.nan

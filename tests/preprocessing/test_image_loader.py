@@ -54,7 +54,9 @@ def test_every_kind_of_cell_gives_the_same_pixels(tmp_path):
         pixels,
         pixels.transpose(2, 0, 1),
         floats,
+        floats + np.float32(1e-7) * np.where(floats > 0.5, 1, -1).astype(np.float32),  # as computing leaves them
         (pixels.astype(np.uint16) * 257),
+        (pixels.astype(">u2") * 257),
         np.dstack([pixels, np.full((HEIGHT, WIDTH), 255, dtype=np.uint8)]),
     ):
         np.testing.assert_array_equal(load(cell), expected)
@@ -164,6 +166,7 @@ def test_bool_array_is_black_and_white():
         (np.zeros((9, 9, 2), dtype=np.uint8), "no axis of 1, 3 or 4"),
         (np.zeros((9, 9), dtype=np.int64), "leaves open which number is white"),
         (np.full((9, 9), 7.0), "0 to 1 was expected"),
+        (np.full((9, 9), 1.001), "from 1.001 to 1.001 came where 0 to 1"),
         (np.full((9, 9), np.nan), "NaN or infinite"),
         (np.array([[0.0, np.inf]]), "NaN or infinite"),
         (np.zeros((0, 9), dtype=np.uint8), "(H, W)"),

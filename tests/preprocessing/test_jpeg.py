@@ -59,6 +59,15 @@ def test_pixels_are_those_of_pillow(stored, options, mode):
         np.testing.assert_array_equal(shrink(content, mode), cell)
 
 
+@pytest.mark.parametrize("quality", [30, 75, 95])
+def test_grey_of_strong_colours_is_that_of_pillow(quality):
+    tiles = np.kron(np.random.default_rng(0).integers(0, 2, (20, 20, 3)), np.ones((5, 5, 1))).astype(np.uint8) * 255
+    content = encoded(Image.fromarray(tiles), quality=quality, subsampling=0)
+    for height, width in ((100, 100), (40, 60)):
+        cell = shrink(content, "L", height, width).astype(int)
+        assert np.abs(cell - by_pillow(content, "L", height, width)).max() <= 1
+
+
 def test_files_and_bytes_give_the_same_pixels(tmp_path):
     content = encoded(photo(500, 500), quality=100)
     assert len(content) > 2**16

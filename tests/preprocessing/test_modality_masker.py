@@ -1,3 +1,4 @@
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -205,9 +206,12 @@ def test_every_kind_of_cell_has_a_content():
     masker = ModalityMasker(max_missing=1, rate=1.0, random_state=0).fit(rows)
     masked = masker.transform(rows)
     assert frame_presence(masked[[0]]).tolist() == frame_presence(masked[[2]]).tolist()
-    with pytest.raises(BadInputError, match="content cannot be summarised") as caught:
-        masker.transform([["text", b"text", {"a": 1}]])
-    assert caught.value.row == 0 and caught.value.column == 2
+    for bad in ({"a": 1}, 1j):
+        with pytest.raises(BadInputError, match="content cannot be summarised") as caught:
+            masker.transform([["text", b"text", bad]])
+        assert caught.value.row == 0 and caught.value.column == 2
+    for number in (10**400, Decimal("0.1"), np.bool_(True)):
+        assert masker.transform([["text", b"text", number]]).shape == (1, 3)
 
 
 @pytest.mark.parametrize("parameters", [{"max_missing": -1}, {"rate": 1.5}, {"modalities": "image"}, {"when": "never"}])
