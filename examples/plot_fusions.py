@@ -54,6 +54,8 @@ parser.add_argument("--epochs", type=int, default=15, help="passes over the rows
 parser.add_argument("--fusions", nargs="+", choices=NAMES, default=NAMES, help="some of the fusions instead of all")
 parser.add_argument("--n-jobs", type=int, default=2, help="fits that run at the same time")
 options = parser.parse_args()
+if options.rows < 72:
+    parser.error("argument --rows: with fewer than 72, folds would lack classes, or rows that lack as many cells")
 folder = Path(options.folder)
 folder.mkdir(parents=True, exist_ok=True)
 

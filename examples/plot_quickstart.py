@@ -48,6 +48,8 @@ parser.add_argument("--rows", type=int, default=400, help="rows to generate")
 parser.add_argument("--epochs", type=int, default=20, help="passes over the rows")
 parser.add_argument("--n-jobs", type=int, default=2, help="folds that are trained at the same time")
 options = parser.parse_args()
+if options.rows < 72:
+    parser.error("argument --rows: with fewer than 72, folds would lack classes, or rows that lack as many cells")
 folder = Path(options.folder)
 folder.mkdir(parents=True, exist_ok=True)
 

@@ -12,7 +12,7 @@ from mmsk.base import BaseCellTransformer
 from mmsk.exceptions import BadInputError
 from mmsk.preprocessing._files import check_file
 from mmsk.preprocessing._jpeg import shrink_jpeg
-from mmsk.preprocessing._pixels import image_from_array, to_mode
+from mmsk.preprocessing._pixels import image_from_array, scale_transparency, to_mode
 
 # Pillow knows some fifty formats; these are the ones photos come in and whose decoders are well tried. (A JPEG of
 # several pictures, as telephones write them, counts as JPEG.)
@@ -154,6 +154,7 @@ class ImageLoader(BaseCellTransformer):
                 return cell
         with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
             _check_area(image)
+            scale_transparency(image)
             image.draft(None, (side, side))
             return self._to_cell(image)
 

@@ -6,6 +6,8 @@ from PIL import Image
 from mmsk.exceptions import BadInputError
 
 WHITE = 255
+# How far apart the greys of two and four bits are in eight.
+_GREYS = {"L;2": 85, "L;4": 17}
 # By how much pixels computed in float32 may miss 0 and 1.
 _ROUNDING = 1e-6
 
@@ -83,6 +85,42 @@ def _to_bytes(cell):
             fix="Scale them to 0 to 1, or cast them to uint8 if 255 is white.",
         )
     return _round(cell.clip(0, 1) * WHITE)
+
+
+def scale_transparency(image):
+    """Bring the transparent colour of a PNG to the scale of its pixels, which Pillow leaves as it is stored.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        An image that is open and not decoded yet.
+
+    Raises
+    ------
+    BadInputError
+        If the picture has 16 bits a colour, of which Pillow keeps eight.
+
+    Examples
+    --------
+    >>> import io
+    >>> from PIL import Image
+    >>> from mmsk.preprocessing._pixels import scale_transparency
+    >>> file = io.BytesIO()
+    >>> Image.new("L", (2, 2), 5).save(file, "PNG", transparency=5)
+    >>> with Image.open(file) as image:
+    ...     scale_transparency(image)
+    ...     image.info["transparency"]
+    5
+    """
+    if image.format != "PNG" or "transparency" not in image.info or not image.tile:
+        return
+    stored = image.tile[0][3]
+    if stored == "RGB;16B":
+        raise BadInputError(
+            "the PNG has 16 bits a colour and a transparent one, which is not told from others in eight bits",
+            fix="Save it with an alpha channel, or with 8 bits.",
+        )
+    image.info["transparency"] = image.info["transparency"] * _GREYS.get(stored, 1)
 
 
 def to_mode(image, mode):
