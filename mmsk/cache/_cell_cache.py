@@ -28,6 +28,8 @@ _UNFINISHED = "unfinished-"
 _DAY = 24 * 60 * 60
 # An open map costs a file descriptor, of which a process usually has 1024.
 _MOST_MAPS = 64
+# Segments of less than a megabyte are joined with the next one once there are so many.
+_SMALL, _MANY = 2**20, 32
 # What systems and network drives without locks say.
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOTSUP)
 # How often somebody else may delete a folder between its making and the making of a file in it.
@@ -145,6 +147,8 @@ class CellCache:
     def new_segment(self):
         """Open a segment to add cells to; it is kept when the block ends without an exception.
 
+        Many small segments, such as calls with one row leave, become part of it, as every call looks into each.
+
         Yields
         ------
         Segment
@@ -155,6 +159,9 @@ class CellCache:
         try:
             with _open_in(path, CELLS, "xb") as file:
                 segment = Segment(file, self.layout)
+                joined, cells = self._small_segments()
+                for key, cell in cells.items():
+                    segment.add(key, cell)
                 yield segment
                 index = segment.close()
             if not index["keys"]:
@@ -165,8 +172,22 @@ class CellCache:
                     json.dump(index, file)
                     to_disk(file)
                 path.replace(self.directory / uuid4().hex)
+                for small in joined:
+                    shutil.rmtree(small, ignore_errors=True)
         finally:
             shutil.rmtree(path, ignore_errors=True)
+
+    def _small_segments(self):
+        """List the small segments if there are many, and their cells."""
+        small = [path for path in self._segments() if _size(path) < _SMALL]
+        if len(small) < _MANY:
+            return [], {}
+        joined, found = [], {}
+        for path in small:
+            with suppress(OSError, ValueError, LookupError, TypeError):  # left to `find`
+                found |= read_segment(path, None)
+                joined.append(path)
+        return joined, found
 
     def _remove_unfinished(self):
         for path in self.directory.glob(f"{_UNFINISHED}*"):

@@ -110,8 +110,8 @@ def read_segment(path, keys):
     ----------
     path : Path
         The directory of the segment.
-    keys : set of str
-        The cells that are wanted.
+    keys : set of str or None
+        The cells that are wanted; None wants all.
 
     Returns
     -------
@@ -124,6 +124,7 @@ def read_segment(path, keys):
         If the segment is spoilt or being deleted.
     """
     index = json.loads((path / INDEX).read_bytes())
+    keys = set(index["keys"]) if keys is None else keys
     if keys.isdisjoint(index["keys"]):
         return {}
     with open(path / CELLS, "rb") as file:

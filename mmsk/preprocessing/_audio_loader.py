@@ -66,7 +66,7 @@ class AudioLoader(BaseSoundTransformer):
     unreadable. A WAV, AIFF, FLAC, Ogg or MP3 file that ends before its stated length is refused; an MP3 without a
     header states none.
 
-    With `memory` every call that has to decode adds one directory of cells below ``memory``;
+    With `memory` every call that has to decode adds one directory of cells below ``memory``, small ones are joined;
     ``joblib.Memory(memory).reduce_size(bytes_limit="2G")`` deletes those used longest ago, and ``clear()`` all.
 
     Examples

@@ -75,7 +75,7 @@ class ImageLoader(BaseCellTransformer):
 
     Pictures of more than ``PIL.Image.MAX_IMAGE_PIXELS`` pixels are refused from their header, before they are decoded.
 
-    With `memory` every call that has to decode adds one directory of cells below ``memory``;
+    With `memory` every call that has to decode adds one directory of cells below ``memory``, small ones are joined;
     ``joblib.Memory(memory).reduce_size(bytes_limit="2G")`` deletes those used longest ago, and ``clear()`` all.
 
     Examples

@@ -74,7 +74,7 @@ class MelSpectrogram(BaseSoundTransformer):
     Slaney's mel scale with area normalisation [1]_, and ``10 * log10(max(power, 1e-10))``. Silence is -100 dB. The sums
     are formed in float64 and the cells rounded to float32.
 
-    With `memory` every call that has to decode adds one directory of cells below ``memory``;
+    With `memory` every call that has to decode adds one directory of cells below ``memory``, small ones are joined;
     ``joblib.Memory(memory).reduce_size(bytes_limit="2G")`` deletes those used longest ago, and ``clear()`` all.
 
     References

@@ -79,7 +79,7 @@ class MFCC(MelSpectrogram):
     The values are those of ``librosa.feature.mfcc``: the orthonormal discrete cosine transform of type II of the
     decibels that `MelSpectrogram` gives [1]_.
 
-    With `memory` every call that has to decode adds one directory of cells below ``memory``;
+    With `memory` every call that has to decode adds one directory of cells below ``memory``, small ones are joined;
     ``joblib.Memory(memory).reduce_size(bytes_limit="2G")`` deletes those used longest ago, and ``clear()`` all.
 
     References

@@ -75,7 +75,7 @@ class SpectrogramImage(MelSpectrogram):
     or from its quietest where `top_db` is None, to the loudest; a sound without any differences gets the lowest colour.
     Decibels are brought to `size` by linear interpolation, averaged where they become fewer, before they are coloured.
 
-    With `memory` every call that has to decode adds one directory of cells below ``memory``;
+    With `memory` every call that has to decode adds one directory of cells below ``memory``, small ones are joined;
     ``joblib.Memory(memory).reduce_size(bytes_limit="2G")`` deletes those used longest ago, and ``clear()`` all.
 
     Examples

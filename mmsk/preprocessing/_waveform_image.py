@@ -66,7 +66,7 @@ class WaveformImage(BaseSoundTransformer):
     A column of pixels is filled from the least to the greatest of its samples and of the one before, which is what a
     drawn line of all samples covers; where there are fewer samples than columns they are joined by straight lines.
 
-    With `memory` every call that has to decode adds one directory of cells below ``memory``;
+    With `memory` every call that has to decode adds one directory of cells below ``memory``, small ones are joined;
     ``joblib.Memory(memory).reduce_size(bytes_limit="2G")`` deletes those used longest ago, and ``clear()`` all.
 
     Examples

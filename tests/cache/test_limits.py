@@ -4,7 +4,9 @@ import datetime
 import time
 
 import joblib
+import pytest
 
+from mmsk.cache import _cell_cache
 from tests.cache.reading import Bytes, n_reads, segments, texts
 
 
@@ -52,3 +54,30 @@ def test_a_cache_emptied_while_it_is_written_loses_no_cell(files, tmp_path):
             return super()._read(cell)
 
     assert texts(Emptying(memory=memory).fit_transform(files("abcd", "efgh"))) == ["abcd", "efgh"]
+
+
+@pytest.mark.parametrize("length", [4, None])
+def test_calls_with_one_file_each_leave_few_segments(files, tmp_path, length):
+    paths = files(*(f"{i:04}" for i in range(100)))
+    reader = Bytes(length, memory=str(tmp_path / "kept")).fit(paths)
+    kept = [reader.transform([path]) for path in paths]
+    assert len(segments(tmp_path)) <= _cell_cache._MANY
+    assert [texts(cells) for cells in kept] == [[f"{i:04}"] for i in range(100)]
+    assert texts(reader.transform(paths)) == [f"{i:04}" for i in range(100)]
+    assert n_reads() == 100
+
+
+def test_large_and_spoilt_segments_are_not_joined(files, tmp_path, monkeypatch):
+    monkeypatch.setattr(_cell_cache, "_SMALL", 6)
+    paths = files(*(f"{i:04}" for i in range(60)))
+    reader = Bytes(memory=str(tmp_path / "kept")).fit(paths)
+    reader.transform(paths[:2])
+    (large,) = segments(tmp_path)
+    for path in paths[2:14]:
+        reader.transform([path])
+    spoilt = next(path for path in segments(tmp_path) if path != large)
+    (spoilt / "index.json").write_text("[]")
+    monkeypatch.setattr(_cell_cache, "_MANY", 8)
+    reader.transform(paths[14:15])
+    assert large in segments(tmp_path) and len(segments(tmp_path)) == 2
+    assert texts(reader.transform(paths)) == [f"{i:04}" for i in range(60)]
