@@ -52,6 +52,8 @@ parser.add_argument("--epochs", type=int, default=20, help="passes over the clip
 parser.add_argument("--members", type=int, default=3, help="networks of each kind, one a fold of the training clips")
 parser.add_argument("--n-jobs", type=int, default=2, help="networks that are trained at the same time")
 options = parser.parse_args()
+if options.rows < 60:
+    parser.error("argument --rows: with fewer than 60, folds and rows held out would lack classes")
 folder = Path(options.folder)
 folder.mkdir(parents=True, exist_ok=True)
 SAMPLING_RATE = 8000

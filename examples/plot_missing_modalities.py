@@ -54,6 +54,8 @@ parser.add_argument("--backbone", default="small", help="network for photos, suc
 parser.add_argument("--weights", help="DEFAULT or a file of weights that the backbone starts from")
 parser.add_argument("--n-jobs", type=int, default=2, help="folds that are trained at the same time")
 options = parser.parse_args()
+if options.rows < 84:
+    parser.error("argument --rows: with fewer than 84, folds and rows held out would lack classes")
 folder = Path(options.folder)
 folder.mkdir(parents=True, exist_ok=True)
 

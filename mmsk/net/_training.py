@@ -13,7 +13,7 @@ from mmsk.net._batches import Batches, Rows, RowSubset
 from mmsk.net._callbacks import make_callbacks
 from mmsk.net._random import RandomFrom, give_generator, make_generators
 from mmsk.net._skorch import FusedNet
-from mmsk.nn import FusedNetwork
+from mmsk.nn import FusedNetwork, guard_narrow
 
 
 @dataclass(frozen=True)
@@ -185,6 +185,8 @@ def build_net(network, plan, settings, device):
     """
     optimizer, optimizer_params = make_optimizer(settings["optimizer"], settings["lr"], settings["weight_decay"])
     optimizer_params["optimizer__param_groups"] = _trunk_groups(network, settings["lr"])
+    if settings["mixed"] and device.type == "cpu":
+        guard_narrow(network)
     if settings["compile"]:
         for encoder in network.encoders:
             encoder.compile()

@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "_fused_network": ["FusedNetwork"],
         "_layers": ["ChannelDropout", "Dropout", "Projection", "Standardize", "perceptron"],
         "_log_mel": ["LogMel"],
+        "_narrow": ["guard_narrow"],
         "_residual": ["ImageNetwork", "ResidualBlock", "ResidualTrunk"],
         "_spectrogram": ["FourBranchNetwork", "SpectrogramNetwork"],
         "_tabular": ["TabularNetwork"],

@@ -33,7 +33,7 @@ class CharacterNetwork(nn.Module):
     def __init__(self, codes, embedding_dim, kernel_sizes, n_filters, output_dim, dropout):
         super().__init__()
         self.output_dim = output_dim
-        self.register_buffer("codes", torch.as_tensor(codes, dtype=torch.int64))
+        self.register_buffer("codes", torch.tensor(codes, dtype=torch.int64))
         self.embedding = nn.Embedding(len(codes) + 1, embedding_dim, padding_idx=0)
         self.character_dropout = ChannelDropout(dropout / 2)
         self.convolutions = nn.ModuleList(nn.Conv1d(embedding_dim, n_filters, size) for size in kernel_sizes)

@@ -1,6 +1,7 @@
 """Missing modalities made at random, so that a model learns to do without them."""
 
 import hashlib
+from datetime import date, time, timedelta
 from decimal import Decimal
 from numbers import Integral, Real
 from pathlib import Path
@@ -254,6 +255,8 @@ def _digest(cell):
         return _digest(cell.raw)
     elif isinstance(cell, (Real, Decimal, np.bool_)):
         kind, content = "number", _number_bytes(cell)
+    elif isinstance(cell, (date, time, timedelta)):
+        kind, content = "time", repr(cell).encode()
     elif isinstance(cell, (str, Path)):
         kind, content = "text", str(cell).encode("utf-8", "surrogatepass")
     elif isinstance(cell, bytes):
@@ -265,7 +268,7 @@ def _digest(cell):
     else:
         raise BadInputError(
             f"a cell of type {type(cell).__name__} came, whose content cannot be summarised",
-            fix="Give paths, texts, bytes, pictures, arrays or numbers.",
+            fix="Give paths, texts, bytes, pictures, arrays, numbers or times.",
         )
     summary = hashlib.blake2b(kind.encode() + b"\0", digest_size=16)
     summary.update(content)

@@ -1,3 +1,4 @@
+import datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -210,6 +211,8 @@ def test_every_kind_of_cell_has_a_content():
         with pytest.raises(BadInputError, match="content cannot be summarised") as caught:
             masker.transform([["text", b"text", bad]])
         assert caught.value.row == 0 and caught.value.column == 2
+    for when in (pd.Timestamp("2024-02-01"), datetime.date(2024, 2, 1), datetime.time(12), pd.Timedelta("1h")):
+        assert masker.transform([["text", b"text", when]]).shape == (1, 3)
     for number in (10**400, Decimal("0.1"), np.bool_(True)):
         assert masker.transform([["text", b"text", number]]).shape == (1, 3)
 
@@ -225,3 +228,12 @@ def test_names_that_are_numbers_stay():
     masker = ModalityMasker(rate=1.0, random_state=0).fit(frame)
     assert masker.transform(frame).columns.tolist() == [0, 1]
     assert masker.set_output(transform="pandas").transform(frame).columns.tolist() == ["x0", "x1"]
+
+
+def test_dates_stand_beside_what_is_blanked():
+    days = [datetime.datetime(2024, 1, 1 + i) for i in range(8)]
+    columns = {"photo": [f"{i}.jpg" for i in range(8)], "clip": [f"{i}.wav" for i in range(8)], "when": days}
+    masker = ModalityMasker(modalities=["photo"], rate=1.0, random_state=0)
+    for table in (pd.DataFrame(columns), pl.DataFrame(columns)):
+        presence = frame_presence(masker.fit_transform(table))
+        assert not presence[:, 0].any() and presence[:, 1:].all()
