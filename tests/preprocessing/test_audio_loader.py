@@ -1,6 +1,5 @@
 import io
 import os
-import wave
 
 import numpy as np
 import pytest
@@ -9,7 +8,6 @@ import soundfile
 from mmsk.encoders import WaveformEncoder
 from mmsk.exceptions import BadInputError, UnreadableCellWarning
 from mmsk.preprocessing import AudioLoader, MelSpectrogram
-from mmsk.preprocessing._mp3 import _frames
 from tests.preprocessing.files import make_tone, write_sound
 
 RATE = 8_000
@@ -263,103 +261,6 @@ def test_hostile_files_become_missing_with_one_warning(tmp_path):
         cells = AudioLoader(RATE, on_error="missing").fit_transform([whole, *bad])[:, 0]
     assert len(caught) == 1
     assert [cell is not None for cell in cells] == [True] + [False] * len(bad)
-
-
-@pytest.mark.parametrize("kind", ["WAV", "WAVEX", "RF64", "AIFF", "OGG", "MP3"])
-def test_truncation_is_told_as_such(kind):
-    with pytest.raises(BadInputError, match="truncated"):
-        load(encoded(make_tone(), kind=kind)[:-100])
-
-
-def quiet_then_loud(rate=16_000):
-    """Ten seconds whose MP3 frames grow: the first say nothing of how many there are."""
-    time = np.arange(5 * rate) / rate
-    quiet = 1e-4 * np.sin(2 * np.pi * 440 * time)
-    return np.concatenate([quiet, 0.2 * np.random.default_rng(0).normal(size=5 * rate)]).astype(np.float32)
-
-
-@pytest.mark.parametrize("rate", [8_000, 22_050, 44_100])
-@pytest.mark.parametrize("n_channels", [1, 2])
-def test_mp3_without_a_header_is_read_whole(rate, n_channels):
-    sound = encoded(np.stack([quiet_then_loud(rate)] * n_channels, 1), kind="MP3", sampling_rate=rate)
-    first, second, *_ = _frames(sound)
-    assert sound.find(b"Xing", first) < second
-    expected = load(sound, sampling_rate=rate)
-    title = b"ID3\4\0\0" + bytes([0, 0, 1, 2]) + bytes(130)
-    for bare in (sound[second:], title + sound[second:] + b"TAG" + bytes(125)):
-        cell = load(bare, sampling_rate=rate)
-        delay = len(cell) - len(expected)  # of encoder and decoder, which the header told, and of the last frame
-        assert 0 < delay < 3 * 1152
-        lag = max(range(delay + 1), key=lambda k: np.dot(cell[k : k + len(expected)], expected))
-        np.testing.assert_allclose(cell[lag : lag + len(expected)], expected, atol=0.02)
-    filled = load(sound[second:], sampling_rate=rate, duration=10.0)
-    assert filled[-rate:].std() > 0.1
-
-
-def test_mp3_files_joined_to_one_are_read_whole():
-    sound = encoded(make_tone(1.0), kind="MP3")
-    cell = load(2 * sound)
-    assert 2 * RATE <= len(cell) < 2 * RATE + 6 * 576
-    assert cell[:RATE].std() == pytest.approx(cell[-RATE:].std(), rel=0.1)
-
-
-def test_ogg_streams_joined_to_one_file_are_refused():
-    one, two = encoded(make_tone(0.5), kind="OGG"), encoded(make_tone(1.0), kind="OGG")
-    for sound in (one + two, one + one):
-        with pytest.raises(BadInputError, match="several Ogg streams, of which only the first would be read"):
-            load(sound)
-    np.testing.assert_array_equal(load(one + b"TAG" + bytes(125)), load(one))
-
-
-def test_flac_of_unknown_length_is_told_as_such():
-    sound = bytearray(encoded(make_tone(), kind="FLAC"))
-    sound[21] &= 0xF0
-    sound[22:26] = bytes(4)
-    for duration in (None, 0.1, 1.0):
-        with pytest.raises(BadInputError, match=r"does not state its length .*Encode it anew"):
-            load(bytes(sound), duration=duration)
-
-
-def with_stated_length(length):
-    sound = bytearray(encoded(make_tone()))
-    start = sound.index(b"data") + 4
-    sound[start : start + 4] = length.to_bytes(4, "little")
-    return bytes(sound)
-
-
-def test_cut_big_endian_wav_is_refused():
-    sound = io.BytesIO()
-    soundfile.write(sound, make_tone(), RATE, format="WAV", subtype="PCM_16", endian="BIG")
-    whole = sound.getvalue()
-    assert whole[:4] == b"RIFX" and load(whole).shape == (4_000,)
-    with pytest.raises(BadInputError, match="truncated"):
-        load(whole[: len(whole) // 2])
-
-
-def test_wav_of_unknown_length_from_a_pipe_is_read():
-    assert load(with_stated_length(0xFFFFFFFF)).shape == (4_000,)
-
-
-def test_wav_that_denies_its_samples_is_not_read_as_empty():
-    with pytest.raises(BadInputError, match="8000 bytes follow"):
-        load(with_stated_length(0))
-
-
-def test_wav_with_other_chunks_is_read():
-    sound = encoded(make_tone())
-    start = sound.index(b"data")
-    extra = b"LIST" + (5).to_bytes(4, "little") + b"abcde\0"
-    np.testing.assert_array_equal(load(sound[:start] + extra + sound[start:]), load(sound))
-
-
-def test_wav_of_the_standard_library_is_read(tmp_path):
-    path = tmp_path / "tone.wav"
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(RATE)
-        file.writeframes((make_tone() * 32767).astype("<i2").tobytes())
-    np.testing.assert_allclose(load(path), make_tone(), atol=1e-4)
 
 
 def test_length_is_capped_from_the_header(monkeypatch):
