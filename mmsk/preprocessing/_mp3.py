@@ -42,9 +42,10 @@ def with_length(data, n_samples):
     (1170, None)
     """
     frames = list(_frames(data))
-    if not frames:
+    # Where frames are few among the bytes, they are no frames: the file is of another layer, or states no bit rate.
+    if not frames or 2 * sum(end - start for start, end in frames) < len(data) - frames[0][0]:
         return None
-    start = frames[0]
+    start = frames[0][0]
     header = data[start : start + 4]
     is_mpeg_1 = header[1] & 0b1000 > 0
     samples_of_frame = 1152 if is_mpeg_1 else 576
@@ -52,12 +53,12 @@ def with_length(data, n_samples):
     there = (len(frames) - tagged) * samples_of_frame
     if there == n_samples or (tagged and there <= n_samples + _MOST_PADDING * samples_of_frame):
         return None
-    first = frames[min(tagged, len(frames) - 1)]
+    first = frames[min(tagged, len(frames) - 1)][0]
     return _tag(header, is_mpeg_1, there // samples_of_frame) + data[first:]
 
 
 def _frames(data):
-    """Walk over the places of whole frames; what stands between them, such as titles, is passed over."""
+    """Walk over whole frames, from where to where; what stands between them, such as titles, is passed over."""
     position = 0
     if data[:3] == b"ID3" and len(data) > 10:  # a title, its size in seven bits a byte
         position = 10 + sum((byte & 127) << shift for byte, shift in zip(data[6:10], (21, 14, 7, 0), strict=True))
@@ -73,7 +74,7 @@ def _frames(data):
         elif end > len(data):
             return
         else:
-            yield position
+            yield position, end
             position = end
             in_step = _SYNC.match(data, position) is not None
 

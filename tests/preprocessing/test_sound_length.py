@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from mmsk.exceptions import BadInputError
-from mmsk.preprocessing._mp3 import _frames
+from mmsk.preprocessing._mp3 import _frames, with_length
 from tests.preprocessing.files import make_tone
 from tests.preprocessing.test_audio_loader import RATE, encoded, load
 
@@ -30,7 +30,7 @@ def quiet_then_loud(rate=16_000):
 @pytest.mark.parametrize("n_channels", [1, 2])
 def test_mp3_without_a_header_is_read_whole(rate, n_channels):
     sound = encoded(np.stack([quiet_then_loud(rate)] * n_channels, 1), kind="MP3", sampling_rate=rate)
-    first, second, *_ = _frames(sound)
+    first, second, *_ = (start for start, _ in _frames(sound))
     assert sound.find(b"Xing", first) < second
     expected = load(sound, sampling_rate=rate)
     title = b"ID3\4\0\0" + bytes([0, 0, 1, 2]) + bytes(130)
@@ -42,6 +42,14 @@ def test_mp3_without_a_header_is_read_whole(rate, n_channels):
         np.testing.assert_allclose(cell[lag : lag + len(expected)], expected, atol=0.02)
     filled = load(sound[second:], sampling_rate=rate, duration=10.0)
     assert filled[-rate:].std() > 0.1
+
+
+def test_bytes_that_look_like_frames_by_chance_are_none():
+    frame = b"\xff\xf3\x40\xc0" + bytes(100)
+    assert with_length(3 * frame, 10) is not None
+    assert with_length(3 * frame + bytes(1_000), 10) is None
+    assert with_length(b"\xff\xfd\x40\xc0" * 500, 10) is None  # layer II
+    assert with_length(b"\xff\xf3\x00\xc0" * 500, 10) is None  # a bit rate that is not stated
 
 
 def test_mp3_files_joined_to_one_are_read_whole():
