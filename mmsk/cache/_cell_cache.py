@@ -179,7 +179,8 @@ class CellCache:
 
     def _small_segments(self):
         """List the small segments if there are many, and their cells."""
-        small = [path for path in self._segments() if _size(path) < _SMALL]
+        # Those that may not be deleted would be copied by every call.
+        small = [path for path in self._segments() if _size(path) < _SMALL and os.access(path, os.W_OK)]
         if len(small) < _MANY:
             return [], {}
         joined, found = [], {}

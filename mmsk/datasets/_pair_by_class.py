@@ -3,6 +3,7 @@ from numbers import Integral
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import issparse
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
 
@@ -156,7 +157,7 @@ def _check_table(name, table):
 
 
 def _as_frame(name, cells):
-    if hasattr(cells, "columns") and not isinstance(cells, pd.DataFrame):
+    if hasattr(type(cells), "columns") and not isinstance(cells, pd.DataFrame):
         cells = pd.DataFrame({column: cells[column].to_list() for column in cells.columns})  # polars and the like
     if isinstance(cells, pd.DataFrame):
         return cells.reset_index(drop=True)
@@ -164,7 +165,7 @@ def _as_frame(name, cells):
         return cells.reset_index(drop=True).to_frame(name)
     if isinstance(cells, np.ndarray) and cells.dtype.kind in "iufb" and cells.ndim == 1:
         return pd.DataFrame({name: cells})
-    if not hasattr(cells, "__len__") or isinstance(cells, (str, bytes)) or hasattr(cells, "toarray"):
+    if not hasattr(cells, "__len__") or isinstance(cells, (str, bytes)) or issparse(cells):
         raise BadInputError(
             f"cells of type {type(cells).__name__} came",
             step=STEP,

@@ -67,6 +67,16 @@ def test_calls_with_one_file_each_leave_few_segments(files, tmp_path, length):
     assert n_reads() == 100
 
 
+def test_segments_that_may_not_be_deleted_are_not_copied(files, tmp_path, monkeypatch):
+    monkeypatch.setattr(_cell_cache.os, "access", lambda path, mode: False)
+    monkeypatch.setattr(_cell_cache, "_MANY", 4)
+    paths = files(*(f"{i:04}" for i in range(10)))
+    reader = Bytes(memory=str(tmp_path / "kept")).fit(paths)
+    for path in paths:
+        reader.transform([path])
+    assert [(path / "cells").stat().st_size for path in segments(tmp_path)] == [4] * 10
+
+
 def test_large_and_spoilt_segments_are_not_joined(files, tmp_path, monkeypatch):
     monkeypatch.setattr(_cell_cache, "_SMALL", 6)
     paths = files(*(f"{i:04}" for i in range(60)))

@@ -162,3 +162,9 @@ def test_numbers_stay_numbers(form):
     tables = {"num": (form(np.arange(6.0)), labels), "word": (list("uvwxyz"), labels)}
     X, _ = pair_by_class(tables, 4, n_missing=(0, 1), random_state=0)
     assert X["num"].dtype == np.float64 and X["num"].isna().any()
+
+
+def test_names_of_rows_say_nothing_of_what_holds_the_cells():
+    cells = pd.Series(["a.jpg", "b.jpg"], index=["toarray", "columns"])
+    X, _ = pair_by_class({"photo": (cells, ["cat", "dog"])}, 1, n_missing=0, random_state=0)
+    assert sorted(X["photo"]) == ["a.jpg", "b.jpg"]
