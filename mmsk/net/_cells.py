@@ -133,7 +133,10 @@ def collect(modality, columns, step, first_row=0, n_jobs=None):
     _warn_cut(modality, cells, step)
     if any(isinstance(cell, LazyCell) for cell in cells):
         return Cells(UnreadCells(modality, cells, owners, step, n_jobs), slots)
-    shared = _common_block(cells, modality)
+    # Codes that came as bytes stay bytes, also where training had wider ones.
+    in_bytes = modality.kind == "codes" and all(cell.dtype == np.uint8 for cell in cells)
+    dtype = np.uint8 if in_bytes else modality.dtype
+    shared = _common_block(cells, modality, dtype)
     if modality.kind == "codes" and (shared is None or shared[0].min() < 0):
         _check_codes(cells, owners, modality, step)
     if shared is not None:
@@ -143,7 +146,7 @@ def collect(modality, columns, step, first_row=0, n_jobs=None):
         return Cells(Block(block), np.append(rows, -1)[slots])
     if any(map(is_mapped, cells)):
         return Cells(UnreadCells(modality, cells, owners, step, n_jobs), slots)
-    block = np.empty((len(cells), *modality.shape), dtype=modality.dtype)
+    block = np.empty((len(cells), *modality.shape), dtype=dtype)
     for i, (cell, owner) in enumerate(zip(cells, owners, strict=True)):
         put_cell(cell, block[i], modality, *owner, step)
     return Cells(Block(block), slots)
@@ -155,10 +158,10 @@ def _address(cell):
     return cell.__array_interface__["data"][0], cell.strides, cell.shape
 
 
-def _common_block(cells, modality):
+def _common_block(cells, modality, dtype):
     """Find the array that all cells are rows of, and which row each is; None if there is none."""
     block = cells[0].base if cells else None
-    if not isinstance(block, np.ndarray) or block.shape[1:] != modality.shape or block.dtype != modality.dtype:
+    if not isinstance(block, np.ndarray) or block.shape[1:] != modality.shape or block.dtype != dtype:
         return None
     if not block.flags.c_contiguous or not block.flags.writeable or not block.strides[0]:
         return None

@@ -21,7 +21,7 @@ _SAMPLE = 1000
 
 
 class CharEncoder(BaseColumnTransformer):
-    """Turn texts into cells of character codes of shape (max_length,), int32.
+    """Turn texts into cells of character codes of shape (max_length,), uint8 where 256 codes are enough, else int32.
 
     Code 0 is padding after the end of a text and code 1 a character that `fit` has not seen, so that the two stay
     apart; characters have codes from 2.
@@ -66,7 +66,7 @@ class CharEncoder(BaseColumnTransformer):
     >>> encoder.vocabulary_, encoder.vocabulary_size_
     ('abc', 5)
     >>> encoder.transform(["bad", None]).tolist()
-    [[array([3, 2, 1, 0], dtype=int32)], [None]]
+    [[array([3, 2, 1, 0], dtype=uint8)], [None]]
     """
 
     _parameter_constraints: dict = {
@@ -100,11 +100,17 @@ class CharEncoder(BaseColumnTransformer):
     def _transform_columns(self, columns, names):
         raw, slots = distinct_cells(columns)
         texts = self._read_texts(raw, slots, names)
-        codes = np.empty((len(texts), self.max_length), dtype=np.int32)
+        codes = np.empty((len(texts), self.max_length), dtype=self._dtype)
         code_table = cache(self._code_table)
         for chunk in self._chunks(texts):
             self._write_codes(texts[chunk], codes[chunk], code_table)
         return spread_cells(codes, slots)
+
+    @property
+    def _dtype(self):
+        # What `fit` has seen decides, so that all texts are of one dtype.
+        fits_bytes = self.vocabulary == "learned" and self.vocabulary_size_ <= _N_BYTES
+        return np.uint8 if fits_bytes else np.int32
 
     def _read_texts(self, raw, slots, names):
         # Whole lists go through functions written in C, as a loop over the texts would take longer than their codes.
@@ -165,7 +171,7 @@ class CharEncoder(BaseColumnTransformer):
         else:
             known = np.fromiter(map(ord, self.vocabulary_), dtype=np.int64, count=len(self.vocabulary_))
             known = known[known < n_points]
-            table = np.full(n_points, UNKNOWN, dtype=np.int32)
+            table = np.full(n_points, UNKNOWN, dtype=self._dtype)
             table[known] = np.arange(_FIRST, len(known) + _FIRST)
         zero, table[0] = table[0], PADDING
         return table, zero

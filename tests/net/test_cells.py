@@ -63,6 +63,30 @@ def test_other_cells_are_copied_into_one(block, change):
     np.testing.assert_array_equal(taken, [column[3], column[0]])
 
 
+def test_codes_stay_as_narrow_as_they_came():
+    narrow = np.random.default_rng(0).integers(2, 250, (12, 9)).astype(np.uint8)
+    wide = narrow.astype(np.int32)
+    assert np.shares_memory(cells_of(make_column(narrow)).source.array, narrow)
+    assert np.shares_memory(cells_of(make_column(wide)).source.array, wide)
+    assert cells_of(make_column([*narrow])).source.array.dtype == np.uint8
+    mixed = cells_of(make_column([*narrow[:6], *wide[6:]])).source.array
+    assert mixed.dtype == np.int32
+    np.testing.assert_array_equal(mixed, wide)
+
+
+def test_narrow_and_wide_codes_are_the_same_sentence():
+    codes = np.random.default_rng(0).integers(2, 20, (40, 9)).astype(np.uint8)
+    y = (codes[:, 0] > 10).astype(int)
+    narrow, wide = (pd.DataFrame({"text": make_column(codes.astype(dtype))}) for dtype in (np.uint8, np.int32))
+    answers = [
+        MultiModalClassifier(max_epochs=2, random_state=0).fit(X_train, y).predict_proba(X)
+        for X_train in (narrow, wide)
+        for X in (narrow, wide)
+    ]
+    for answer in answers[1:]:
+        np.testing.assert_array_equal(answer, answers[0])
+
+
 def test_windows_into_a_longer_block_keep_their_place():
     long = np.arange(60, dtype=np.float32).reshape(3, 20)
     column = make_column([long[1, :10], long[0, 10:], long[2, 5:15]])

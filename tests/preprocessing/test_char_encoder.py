@@ -16,7 +16,18 @@ def test_learned_codes_follow_the_code_points():
     assert encoder.vocabulary_ == "abc" and encoder.vocabulary_size_ == 5
     cells = encoder.transform(["abc", "za", "a", "abcabc"])[:, 0]
     assert [cell.tolist() for cell in cells] == [[2, 3, 4, 0], [1, 2, 0, 0], [2, 0, 0, 0], [2, 3, 4, 2]]
-    assert all(cell.dtype == np.int32 for cell in cells)
+    assert all(cell.dtype == np.uint8 for cell in cells)
+
+
+@pytest.mark.parametrize("first", [32, 0x400])
+@pytest.mark.parametrize(("n_letters", "dtype"), [(254, np.uint8), (255, np.int32)])
+def test_codes_are_bytes_as_long_as_the_vocabulary_allows(first, n_letters, dtype):
+    letters = "".join(map(chr, range(first, first + n_letters)))
+    encoder = CharEncoder(max_length=300, normalization=None).fit([letters])
+    cells = encoder.transform([letters, "~" + letters[:5], "\N{SNOWMAN}"])[:, 0]
+    assert all(cell.dtype == dtype for cell in cells)
+    assert cells[0].tolist() == [*range(2, n_letters + 2), *[0] * (300 - n_letters)]
+    assert cells[1][1:6].tolist() == [2, 3, 4, 5, 6] and cells[2][0] == 1
 
 
 def test_vocabulary_does_not_depend_on_order():
