@@ -122,9 +122,8 @@ class WaveformAugmentation(BaseAugmentation):
         return uniform(len(rows), *(pair or (0.0, 0.0)), rows, generator) * chosen
 
     def _sound(self, rows, generator):
-        samples = to_float(rows)
-        if rows.dtype.is_floating_point:
-            limit = samples.abs().amax((1, 2), keepdim=True).clamp_min_(1.0)
+        # Fresh memory costs more than arithmetic in it: gain and noise come in one tensor, which is cut in place.
+        cells = samples = to_float(rows)
         if self.time_stretch or self.pitch_shift:
             logs = tuple(math.log(rate) for rate in self.time_stretch or (1.0, 1.0))
             samples = self._stretch(
@@ -132,16 +131,20 @@ class WaveformAugmentation(BaseAugmentation):
                 self._draw(logs, rows, generator).exp(),
                 torch.exp2(self._draw(self.pitch_shift, rows, generator) / 12),
             )
+        factor = samples.new_ones(len(samples), 1, 1)
         if self.gain:
-            samples = samples * per_row(10 ** (self._draw(self.gain, rows, generator) / 20), samples)
+            factor = factor * per_row(10 ** (self._draw(self.gain, rows, generator) / 20), samples)
         if self.noise_snr:
             chosen = uniform(len(rows), 0, 1, rows, generator) < self.probability
             ratio = 10 ** (-uniform(len(rows), *self.noise_snr, rows, generator) / 20) * chosen
             level = torch.linalg.vector_norm(samples, dim=(1, 2)) / math.sqrt(samples[0].numel()) * ratio
             noise = torch.randn(samples.shape, generator=generator, device=samples.device, dtype=samples.dtype)
-            samples = noise.mul_(per_row(level, samples)).add_(samples)
-        if rows.dtype.is_floating_point:
-            samples = torch.minimum(torch.maximum(samples, -limit), limit)
+            samples = noise.mul_(per_row(level, samples) * factor).addcmul_(samples, factor)
+        elif self.gain:
+            samples = samples * factor
+        if rows.dtype.is_floating_point and samples is not cells:
+            limit = torch.maximum(cells.amax((1, 2), keepdim=True), -cells.amin((1, 2), keepdim=True)).clamp_min_(1.0)
+            samples.clamp_(-limit, limit)
         return to_dtype(samples, rows.dtype)
 
     def _stretch(self, samples, rate, pitch):
