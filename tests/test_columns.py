@@ -80,6 +80,14 @@ def test_a_series_is_one_column():
     assert columns.frame_presence(np.zeros((2, 0))).shape == (2, 0)
 
 
+def test_row_labels_make_no_frame_of_a_series():
+    series = pd.Series(["a", "b"], index=["columns", "isetitem"], name="caption")
+    assert not columns.is_frame(series)
+    names, (column,) = columns.frame_columns(series)
+    assert names == ["caption"] and column.tolist() == ["a", "b"]
+    assert columns.is_frame(pl.DataFrame({"a": [1]}))
+
+
 def test_ragged_rows_are_refused():
     with pytest.raises(BadInputError, match="2 cells where the first has 1"):
         columns.frame_columns([["a"], ["b", "c"]])

@@ -12,7 +12,7 @@ from mmsk.columns._cells import (
     presence_of,
     stack_column,
 )
-from mmsk.columns._frames import frame_columns, frame_presence, join_columns, rows_to_table
+from mmsk.columns._frames import frame_columns, frame_presence, is_frame, join_columns, rows_to_table
 from mmsk.columns._labels import check_groups, check_labels
 from mmsk.columns._modalities import TABLE, group_columns, group_raw_columns, is_number_column
 
@@ -25,6 +25,7 @@ __all__ = [
     "group_columns",
     "group_raw_columns",
     "is_blank_column",
+    "is_frame",
     "is_missing",
     "is_number_column",
     "is_tensor_column",

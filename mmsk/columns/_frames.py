@@ -6,6 +6,30 @@ from mmsk.columns._cells import presence_of
 from mmsk.exceptions import BadInputError
 
 
+def is_frame(X):
+    """Tell a frame, of pandas, polars or the like, from all other tables.
+
+    Parameters
+    ----------
+    X : object
+        Whatever was given as a table.
+
+    Returns
+    -------
+    bool
+        True if it has named columns. The type is asked: a pandas Series has its row labels as attributes.
+
+    Examples
+    --------
+    >>> from mmsk.columns import is_frame
+    >>> import pandas as pd
+    >>> is_frame(pd.DataFrame({"age": [3]})), is_frame(pd.Series([3], index=["columns"]))
+    (True, False)
+    """
+    columns = getattr(type(X), "columns", None)
+    return columns is not None and not callable(columns)
+
+
 def frame_columns(X):
     """List the columns of a table as 1-D arrays, whatever holds them.
 
@@ -30,7 +54,7 @@ def frame_columns(X):
     >>> names, columns[1].tolist()
     (['photo', 'age'], [3, 4])
     """
-    if hasattr(X, "columns") and not callable(X.columns):
+    if is_frame(X):
         names = [str(name) for name in X.columns]
         if hasattr(X, "iloc"):
             columns = [_to_array(X.iloc[:, i]) for i in range(X.shape[1])]

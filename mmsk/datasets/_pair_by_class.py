@@ -7,7 +7,7 @@ from scipy.sparse import issparse
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
 
-from mmsk.columns import frame_presence
+from mmsk.columns import frame_presence, is_frame
 from mmsk.exceptions import BadInputError
 
 STEP = "pair_by_class"
@@ -157,7 +157,7 @@ def _check_table(name, table):
 
 
 def _as_frame(name, cells):
-    if hasattr(type(cells), "columns") and not isinstance(cells, pd.DataFrame):
+    if is_frame(cells) and not isinstance(cells, pd.DataFrame):
         cells = pd.DataFrame({column: cells[column].to_list() for column in cells.columns})  # polars and the like
     if isinstance(cells, pd.DataFrame):
         return cells.reset_index(drop=True)

@@ -7,7 +7,7 @@ from scipy.sparse import issparse
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import _check_sample_weight, _num_samples, validate_data
 
-from mmsk.columns import check_labels, frame_columns, is_missing, rows_to_table
+from mmsk.columns import check_labels, frame_columns, is_frame, is_missing, rows_to_table
 from mmsk.exceptions import BadInputError
 
 
@@ -39,7 +39,7 @@ def read_table(estimator, X, *, reset):
         array = validate_data(estimator, X, dtype=(np.float64, np.float32), ensure_all_finite="allow-nan", reset=reset)
     except ValueError as error:
         raise BadInputError(str(error), step=type(estimator).__name__) from error
-    return X if hasattr(X, "columns") else array
+    return X if is_frame(X) else array
 
 
 def holds_cells(X):
@@ -55,10 +55,9 @@ def holds_cells(X):
     bool
         True if a column holds arrays, texts, paths or anything else that scikit-learn would not take for numbers.
     """
-    is_frame = hasattr(X, "columns") and not callable(X.columns)
     if isinstance(X, np.ndarray) and X.ndim > 2:  # a block of cells
         return True
-    if issparse(X) or not (is_frame or isinstance(X, list) or (isinstance(X, np.ndarray) and X.dtype == object)):
+    if issparse(X) or not (is_frame(X) or isinstance(X, list) or (isinstance(X, np.ndarray) and X.dtype == object)):
         return False
     for column in frame_columns(X)[1]:
         first = next((cell for cell in column if not is_missing(cell)), None) if column.dtype == object else None

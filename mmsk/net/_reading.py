@@ -7,7 +7,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
 
-from mmsk.columns import frame_columns, is_missing, is_tensor_column, make_column
+from mmsk.columns import frame_columns, is_frame, is_missing, is_tensor_column, make_column
 from mmsk.exceptions import BadInputError
 from mmsk.net._cells import put_numbers
 
@@ -59,7 +59,7 @@ def read_columns(estimator, X, *, reset):
         raise
     except (ValueError, TypeError, OverflowError) as error:
         # Column by column, numbers may have blanks of any kind, and what is none has a place.
-        if hasattr(X, "columns") and not callable(X.columns) and min(X.shape) > 0:
+        if is_frame(X) and min(X.shape) > 0:
             return _read_numbers(estimator, X, reset)
         if isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 2:
             with suppress(BadInputError):
@@ -72,7 +72,7 @@ def read_columns(estimator, X, *, reset):
 
 
 def _holds_times(X):
-    dtypes = getattr(X, "dtypes", None) if hasattr(X, "columns") else [getattr(X, "dtype", None)]
+    dtypes = getattr(X, "dtypes", None) if is_frame(X) else [getattr(X, "dtype", None)]
     return any(
         getattr(dtype, "kind", "") in ("m", "M") or (hasattr(dtype, "is_temporal") and dtype.is_temporal())
         for dtype in (() if dtypes is None else dtypes)
@@ -100,7 +100,7 @@ def _as_table(X):
         return X[:, None]
     if isinstance(X, list) and any(isinstance(cell, np.ndarray) and cell.ndim > 1 for cell in X):
         return make_column(X)[:, None]
-    if hasattr(X, "to_frame") and not hasattr(X, "columns"):
+    if hasattr(X, "to_frame") and not is_frame(X):
         return X.to_frame()
     return X
 
@@ -120,8 +120,7 @@ def holds_cells(X):
     """
     if issparse(X):
         return False
-    is_frame = hasattr(X, "columns") and not callable(X.columns)
-    if not is_frame and not (isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 2):
+    if not is_frame(X) and not (isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 2):
         return False
     _, columns = frame_columns(X)
     return any(is_tensor_column(column) or _holds_text(column) for column in columns)

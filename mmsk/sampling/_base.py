@@ -7,7 +7,7 @@ from sklearn.base import _fit_context
 from sklearn.utils import _safe_indexing, check_array, check_consistent_length
 from sklearn.utils.validation import validate_data
 
-from mmsk.columns import check_labels, rows_to_table
+from mmsk.columns import check_labels, is_frame, rows_to_table
 from mmsk.exceptions import BadInputError
 
 
@@ -77,7 +77,7 @@ class BaseTableSampler(BaseSampler):
             check_consistent_length(X, labels)
             table = rows_to_table(X)
             table = np.asarray(table) if isinstance(table, list) else table
-            if not hasattr(X, "columns"):
+            if not is_frame(X):
                 check_array(table, dtype=None, accept_sparse=True, ensure_all_finite=False, allow_nd=self._allow_nd)
             validate_data(self, table, skip_check_array=True)
         except ValueError as error:

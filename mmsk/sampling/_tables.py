@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.sparse import issparse
 
-from mmsk.columns import frame_columns, group_raw_columns, presence_of
+from mmsk.columns import frame_columns, group_raw_columns, is_frame, presence_of
 
 
 def read_modalities(X):
@@ -52,7 +52,7 @@ def put_columns(X, new):
             series = pd.Series(column, index=X.index, dtype=column.dtype)
             X.isetitem(j, _as_before(series, X.dtypes.iloc[j]))
         return X
-    if hasattr(X, "columns"):
+    if is_frame(X):
         import polars as pl
 
         series = [pl.Series(X.columns[j], *_polars_cells(column, X.dtypes[j])) for j, column in new.items()]
