@@ -60,7 +60,8 @@ class CharacterNetwork(nn.Module):
         """
         # Columns that are padding in every sentence of the batch are cut off. That changes nothing: filters see zeros
         # there, and one stretch of padding as long as the widest filter gives the maximum all that more would.
-        if not codes.is_cuda:  # a GPU would have to wait for the number
+        # A GPU would have to wait for the number, and a compiled graph would end here.
+        if not codes.is_cuda and not torch.compiler.is_compiling():
             positions = torch.arange(1, codes.shape[1] + 1)
             codes = codes[:, : max(1, int(((codes != 0) * positions).max()))]
         codes = F.pad(codes.long(), (1, self.n_after))

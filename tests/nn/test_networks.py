@@ -48,6 +48,14 @@ def test_answers_do_not_depend_on_the_batch(name):
         torch.testing.assert_close(network(cells), alone, atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_is_one_graph_to_the_compiler(name):
+    network = NETWORKS[name][0]().eval()
+    compiled = torch.compile(network, backend="eager", fullgraph=True)  # which refuses what breaks a graph
+    with torch.no_grad():
+        torch.testing.assert_close(compiled(cells_of(name)), network(cells_of(name)), atol=1e-5, rtol=0)
+
+
 @pytest.mark.parametrize("name", ["codes", "selu codes"])
 def test_padding_changes_no_sentence(name):
     network = NETWORKS[name][0]().eval()
