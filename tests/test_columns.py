@@ -6,12 +6,12 @@ import pytest
 from mmsk import BadInputError, columns
 
 
-@pytest.mark.parametrize("cell", [None, float("nan"), np.float32("nan"), pd.NA, pd.NaT, "", b""])
+@pytest.mark.parametrize("cell", [None, float("nan"), np.float32("nan"), np.datetime64("NaT"), pd.NA, pd.NaT, "", b""])
 def test_absent_cells(cell):
     assert columns.is_missing(cell)
 
 
-@pytest.mark.parametrize("cell", ["a", b"a", 0, 0.0, False, np.zeros(0), np.zeros(3), np.nan * np.ones(2)])
+@pytest.mark.parametrize("cell", ["a", b"a", np.datetime64("2020"), 0, 0.0, False, np.zeros(0), np.zeros(3), np.nan * np.ones(2)])
 def test_present_cells(cell):
     assert not columns.is_missing(cell)
 
@@ -38,6 +38,16 @@ def test_stacking_names_the_row_of_another_shape():
         columns.stack_column(columns.make_column([np.zeros(2), None, np.zeros(3)]))
     with pytest.raises(BadInputError, match="every cell"):
         columns.stack_column(columns.make_column([None, None]))
+
+
+def test_rows_of_a_series_count_by_place_and_not_by_label():
+    series = pd.Series(columns.make_column(np.arange(6.0)[:, None])).iloc[[5, 2, 0]]
+    assert [cell[0] for cell in columns.make_column(series)] == [5, 2, 0]
+    assert columns.stack_column(series)[0].ravel().tolist() == [5, 2, 0]
+
+
+def test_times_that_are_not_there():
+    assert columns.presence_of(np.array(["2020", "NaT"], "M8[D]")).tolist() == [True, False]
 
 
 def test_make_column_refuses_a_wrong_presence():

@@ -34,6 +34,8 @@ def is_missing(cell):
     # pd.NA and NaT are recognised by name so that pandas need not be imported for a list of paths.
     if type(cell).__name__ in ("NAType", "NaTType"):
         return True
+    if isinstance(cell, (np.datetime64, np.timedelta64)):
+        return bool(np.isnat(cell))
     return isinstance(cell, numbers.Real) and cell != cell
 
 
@@ -58,6 +60,8 @@ def presence_of(cells):
     """
     if isinstance(cells, np.ndarray) and cells.dtype.kind in "fc":
         return ~np.isnan(cells)
+    if isinstance(cells, np.ndarray) and cells.dtype.kind in "mM":
+        return ~np.isnat(cells)
     if isinstance(cells, np.ndarray) and cells.dtype.kind in "iub":
         return np.ones(len(cells), dtype=bool)
     if set(map(type, cells)) <= {str, type(None)}:  # texts and paths, without a loop over them
@@ -88,6 +92,7 @@ def make_column(cells, presence=None):
     >>> column[1] is None, column[2].shape
     (True, (1, 4, 4))
     """
+    cells = _by_position(cells)
     column = np.empty(len(cells), dtype=object)
     if presence is None:
         presence = presence_of(cells) if not _is_block(cells) else np.ones(len(cells), dtype=bool)
@@ -103,6 +108,11 @@ def make_column(cells, presence=None):
             raise BadInputError("the cell is empty but presence says it is there", step="make_column", row=int(row))
         column[row] = cell if isinstance(cell, LazyCell) else np.asarray(cell)
     return column
+
+
+def _by_position(cells):
+    """Take a pandas Series, which a number asks for a label, for what it holds."""
+    return cells.to_numpy() if hasattr(cells, "iloc") else cells
 
 
 def _is_block(cells):
@@ -137,6 +147,7 @@ def stack_column(column):
     >>> block.tolist(), presence.tolist()
     ([[1.0, 1.0], [0.0, 0.0]], [True, False])
     """
+    column = _by_position(column)
     presence = presence_of(column)
     rows = np.flatnonzero(presence)
     if len(rows) == 0:

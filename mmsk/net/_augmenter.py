@@ -24,6 +24,26 @@ class Mixture(NamedTuple):
     partner: torch.Tensor
     share: torch.Tensor
 
+    def weigh(self, weight):
+        """Let the label of each row count with the weight of the row that it is of.
+
+        Parameters
+        ----------
+        weight : Tensor of shape (n_rows,)
+            Positive weights of the rows before they were mixed.
+
+        Returns
+        -------
+        weight : Tensor of shape (n_rows,)
+            Those of the mixed rows.
+        mixture : Mixture
+            With the shares of the labels.
+        """
+        share = self.share.to(weight.dtype)
+        own, other = share * weight, (1 - share) * weight.index_select(0, self.partner)
+        weight = own + other
+        return weight, Mixture(self.partner, own / weight.clamp_min(torch.finfo(weight.dtype).tiny))
+
 
 class Augmenter:
     """Change the cells of batches, and mix their rows.
@@ -53,11 +73,11 @@ class Augmenter:
         if self.mixing is None:
             return cells, None
         draw = self.mixing.draw(n_rows, self.generator, self.generator.device)
-        mixed = [
-            self._mix(i, draw, part, owner, column, n_rows)
-            for i, (part, owner, column) in enumerate(zip(cells, owners, columns, strict=True))
-        ]
-        return mixed, Mixture(draw.partner, draw.share)
+        mixed, met = [], draw.share.new_zeros(n_rows)
+        for i, (part, owner, column) in enumerate(zip(cells, owners, columns, strict=True)):
+            mixed.append(self._mix(i, draw, part, owner, column, met))
+        # A row of which nothing was mixed, as its partner has no such cells, keeps its label, too.
+        return mixed, Mixture(draw.partner, torch.where(met > 0, draw.share, 1.0))
 
     def _change(self, i, cells):
         if self.augmentations[i] is None:
@@ -72,18 +92,21 @@ class Augmenter:
             )
         return changed
 
-    def _mix(self, i, draw, cells, owners, columns, n_rows):
+    def _mix(self, i, draw, cells, owners, columns, met):
+        """Mix the cells of a modality, and add to `met` how many cells of each row were mixed."""
         kind = self.kinds[i]
         if owners is None:
+            met += 1
             return self.mixing.mix(kind, cells, cells.index_select(0, draw.partner), draw.share, draw.place)
         if not len(cells):
             return cells
         # The cell of every row and column of the batch, to find the partner's; without one a cell is its own partner,
         # and mixed with itself it stays what it is.
         itself = torch.arange(len(cells), device=owners.device)
-        slots = torch.full((n_rows, self.n_columns[i]), -1, device=owners.device)
+        slots = torch.full((len(met), self.n_columns[i]), -1, device=owners.device)
         slots[owners, columns] = itself
         others = slots[draw.partner[owners], columns]
+        met.index_add_(0, owners, (others >= 0).to(met.dtype))
         others = torch.where(others < 0, itself, others)
         share, place = draw.share[owners], draw.place[owners]
         return self.mixing.mix(kind, cells, cells.index_select(0, others), share, place)

@@ -96,10 +96,12 @@ class Rows:
 
         def make(i):
             cells = [source.take(part.slots[i]) for source, part in zip(self.sources, parts, strict=True)]
-            owners, mixture = [part.owners[i] for part in parts], None
+            owners, weight, mixture = [part.owners[i] for part in parts], weights[i], None
             if augment is not None:
                 cells, mixture = augment(cells, owners, [part.columns[i] for part in parts], sizes[i])
-            return {"cells": cells, "owners": owners, "n_rows": sizes[i]}, (targets[i], weights[i], mixture)
+            if mixture is not None and weight is not None:
+                weight, mixture = mixture.weigh(weight)
+            return {"cells": cells, "owners": owners, "n_rows": sizes[i]}, (targets[i], weight, mixture)
 
         resident = all(source.resident for source in self.sources)
         # A GPU augments faster than a thread is asked to let it.

@@ -321,10 +321,17 @@ class FusedNet(NeuralNet):
         with self._foreign_draws(), self._autocast():
             y_pred = self.infer(batch[0], **fit_params)
             loss = self.get_loss(y_pred, batch[1], X=batch[0], training=True)
-        (loss if first == last else loss / (last - first + 1)).backward()
+        self._part_of_step(loss, batch, last - first + 1).backward()
         if place == last:
             self._take_step(batch)
         return {"loss": loss, "y_pred": y_pred[0]}
+
+    def _part_of_step(self, loss, batch, n_batches):
+        """Let a batch of heavy rows count more than one of light rows, so that a row does as much in any batch."""
+        weight = batch[1][1]
+        if weight is not None:
+            loss = loss * (weight.sum() / len(weight))
+        return loss if n_batches == 1 else loss / n_batches
 
     def _group_of(self, place):
         """Give the first and the last batch of an epoch whose gradients are averaged with those of this one."""

@@ -246,14 +246,14 @@ def train(net, plan, cells, target, weight, valid_rows, seed, epochs, augment=()
     generators = make_generators(seed, device, ("order", "dropout", "foreign", "augmentation", "modulation"))
     dtype = getattr(torch, plan.dtype)
     target = torch.from_numpy(target)
+    chosen = np.arange(len(target)) if valid_rows is None else np.setdiff1d(np.arange(len(target)), valid_rows)
     rows = Rows(
         cells,
         target if plan.task == "classification" else target.to(dtype),
-        torch.from_numpy(weight).to(dtype),
+        torch.from_numpy(_mean_one(weight, chosen, valid_rows)).to(dtype),
         device,
         memory_share,
     )
-    chosen = np.arange(len(rows)) if valid_rows is None else np.setdiff1d(np.arange(len(rows)), valid_rows)
     net.iterator_train__generator = generators["order"]
     net.iterator_train__balanced = balanced
     net.iterator_train__augment = Augmenter(augment, plan.modalities, generators["augmentation"]) if augment else None
@@ -277,6 +277,16 @@ def train(net, plan, cells, target, weight, valid_rows, seed, epochs, augment=()
         raise KeyboardInterrupt
     if not all(bool(torch.isfinite(p).all()) for p in net.module_.parameters()):
         raise BadInputError("training ended with weights that are not finite", fix="Lower lr, or scale the columns.")
+
+
+def _mean_one(weight, *parts):
+    """Scale the weights of each part of the rows to a mean of one."""
+    scaled = np.ones_like(weight)
+    if (weight != weight[0]).any():
+        for rows in parts:
+            if rows is not None:
+                scaled[rows] = weight[rows] / weight[rows].mean()
+    return scaled
 
 
 @torch.no_grad()

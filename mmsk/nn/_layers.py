@@ -56,9 +56,10 @@ class Standardize(nn.Module):
         mean = center + first / count
         variance = (second / count - (first / count) ** 2).clamp_min(0.0)
         # A constant column has rounding noise for a variance; dividing by it would blow the noise up.
-        noise = torch.finfo(torch.float64).eps * (1.0 + center.abs()) * 10.0
+        noise = torch.finfo(torch.float64).eps * center.abs() * 10.0
         scale = variance.sqrt()
         dtype = torch.promote_types(self.mean.dtype, torch.float64 if dtype == torch.float64 else torch.float32)
+        noise = noise.clamp_min(torch.finfo(dtype).tiny)
         self.mean = mean.to(dtype)
         self.scale = torch.where(scale > noise, scale, torch.ones_like(scale)).to(dtype)
 

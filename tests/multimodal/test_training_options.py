@@ -47,6 +47,16 @@ def test_accumulated_batches_take_the_step_of_one_large_batch(accumulate):
     torch.testing.assert_close(weights_of(parts), weights_of(large), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize(("batch_size", "accumulate"), [(48, 2), (12, 8), (1, 96)])
+def test_weights_count_alike_in_batches_of_any_size(batch_size, accumulate):
+    X, y = numbers()
+    weight = np.where(np.arange(96) % 8 == 0, 50.0, 0.5)
+    whole = linear(batch_size=96).fit(X, y, weight)
+    parts = linear(batch_size=batch_size, accumulate=accumulate).fit(X, y, weight)
+    torch.testing.assert_close(weights_of(parts), weights_of(whole), rtol=1e-4, atol=1e-6)
+    assert parts.history_[-1]["train_loss"] == pytest.approx(whole.history_[-1]["train_loss"], rel=1e-4)
+
+
 def test_the_last_batches_of_an_epoch_are_a_group_of_their_own():
     X, y = numbers(70)
     model = linear(batch_size=10, accumulate=3, callbacks=[("norms", GradientNorms())]).fit(X, y)
@@ -212,6 +222,43 @@ def test_the_loss_of_mixed_rows():
     own, other = loss(outputs, target, reduction="none"), loss(outputs, target[mixture.partner], reduction="none")
     expected = (mixture.share * own + (1 - mixture.share) * other).mean()
     torch.testing.assert_close(net.get_loss((outputs, []), (target, None, mixture)), expected)
+
+
+def test_labels_of_mixed_rows_count_with_the_weights_of_their_rows():
+    from mmsk.net._augmenter import Mixture
+
+    weight = torch.tensor([1.0, 3.0, 0.5])
+    mixture = Mixture(torch.tensor([1, 2, 0]), torch.tensor([0.75, 0.5, 1.0]))
+    mixed, shares = mixture.weigh(weight)
+    losses = torch.tensor([2.0, 5.0, 7.0])
+    by_hand = 0.75 * 1 * 2 + 0.25 * 3 * 5, 0.5 * 3 * 5 + 0.5 * 0.5 * 7, 0.5 * 7
+    torch.testing.assert_close(mixed * torch.lerp(losses[mixture.partner], losses, shares.share), torch.tensor(by_hand))
+
+
+@pytest.mark.parametrize("tiny", [0.0, 1e-9])
+def test_rows_of_hardly_any_weight_teach_nothing_through_mixing(tiny):
+    X, y = numbers(200)
+    wrong = np.arange(200) >= 100
+    model = linear(augment=[("all", MixUp(1.0))], max_epochs=30)
+    model.fit(X, np.where(wrong, 1 - y, y), np.where(wrong, tiny, 1.0))
+    assert model.score(X, y) > 0.95
+
+
+def test_a_row_of_which_nothing_was_mixed_keeps_its_label():
+    from mmsk.net._augmenter import Augmenter
+    from mmsk.net._modality import describe
+
+    n_rows = 40
+    first = np.arange(n_rows) % 2 == 0
+    columns = [make_column(np.ones((n_rows, 5), np.float32), presence=there) for there in (first, ~first)]
+    modalities = [describe(key, [0], None, [column], "test") for key, column in zip("ab", columns, strict=True)]
+    augment = Augmenter([("all", MixUp(1.0))], modalities, torch.Generator().manual_seed(0))
+    owners = [torch.from_numpy(np.flatnonzero(there)) for there in (first, ~first)]
+    cells = [torch.rand(len(owner), 5) for owner in owners]
+    _, mixture = augment(cells, owners, [torch.zeros_like(owner) for owner in owners], n_rows)
+    alike = torch.from_numpy(first) == torch.from_numpy(first)[mixture.partner]
+    assert alike.any() and not alike.all()
+    assert (mixture.share[~alike] == 1).all() and (mixture.share[alike] < 1).any()
 
 
 def test_search_over_an_augmentation():

@@ -102,6 +102,14 @@ def test_weights_count_as_repetitions():
     torch.testing.assert_close(weighted.scale, repeated.scale)
 
 
+@pytest.mark.parametrize("unit", [1e-30, 1e-16, 1.0, 1e30])
+def test_the_unit_of_a_channel_does_not_matter(unit):
+    cells = torch.tensor([[1.0], [2.0], [4.0]], dtype=torch.float64)
+    layer = nn.Standardize(1)
+    layer.learn([(cells * unit, torch.ones(3))])
+    torch.testing.assert_close(layer(cells * unit).std(correction=0), torch.tensor(1.0, dtype=torch.float64))
+
+
 def test_constant_channels_are_not_blown_up():
     layer = nn.Standardize(1)
     layer.learn([(torch.full((4, 1), 0.1, dtype=torch.float64), torch.ones(4))])
