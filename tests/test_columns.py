@@ -11,7 +11,9 @@ def test_absent_cells(cell):
     assert columns.is_missing(cell)
 
 
-@pytest.mark.parametrize("cell", ["a", b"a", np.datetime64("2020"), 0, 0.0, False, np.zeros(0), np.zeros(3), np.nan * np.ones(2)])
+@pytest.mark.parametrize(
+    "cell", ["a", b"a", np.datetime64("2020"), 0, 0.0, False, np.zeros(0), np.zeros(3), np.nan * np.ones(2)]
+)
 def test_present_cells(cell):
     assert not columns.is_missing(cell)
 

@@ -78,7 +78,7 @@ def fit_member(step, estimator, X, y, sample_weight, groups, rows):
         _check_weighted(steps, step)
         given |= _parameters(steps, "sample_weight", sample_weight[rows])
     if groups is not None:
-        given |= _parameters(steps, "groups", groups[rows])
+        given |= _parameters(_before_sampling(steps, step), "groups", groups[rows])
     member = clone(estimator)
     if get_config()["enable_metadata_routing"]:
         given = _request(member, given)
@@ -109,9 +109,27 @@ def _check_weighted(steps, whose):
         )
 
 
+def _before_sampling(steps, whose):
+    """List the steps that are given the rows as they are; groups would belong to other rows behind."""
+    drawing = next((i for i, (_, step) in enumerate(steps) if hasattr(step, "fit_resample")), len(steps))
+    for name, step in steps[drawing:]:
+        if _takes(step, "groups") and getattr(step, "_needs_groups", True):
+            raise BadInputError(
+                f"groups came, but step {steps[drawing][0]!r} draws other rows than those the groups are of, and step "
+                f"{name!r} needs them",
+                step=whose,
+                fix="Resample before, or let that step hold out no rows.",
+            )
+    return steps[:drawing]
+
+
+def _takes(step, name):
+    return hasattr(step, "fit") and has_fit_parameter(step, name)
+
+
 def _parameters(steps, name, values):
     """Give a parameter of fit to all steps that take it; the one of an estimator that is no pipeline has no name."""
-    takers = [step for step, part in steps if hasattr(part, "fit") and has_fit_parameter(part, name)]
+    takers = [step for step, part in steps if _takes(part, name)]
     return {f"{step}__{name}".removeprefix("__"): values for step in takers}
 
 

@@ -122,6 +122,11 @@ class BaseMultiModal(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEs
                 params |= {f"augment__{key}__{name}": value for name, value in augmentation.get_params().items()}
         return params
 
+    @property
+    def _needs_groups(self):
+        settings = self._settings()
+        return settings["early_stopping"] or settings["validation_fraction"] is not None
+
     def _named_augmentations(self):
         # What is no list of pairs is refused when the estimator is fitted, as scikit-learn does it.
         pairs = self.augment if isinstance(self.augment, list) else []

@@ -12,7 +12,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mmsk import FoldEnsembleClassifier, LateFusionClassifier, RowSampler
+from mmsk import FoldEnsembleClassifier, LateFusionClassifier, MultiModalClassifier, RowSampler
 from mmsk.exceptions import BadInputError
 
 TWO = [("a", LogisticRegression(), ["a"]), ("b", LogisticRegression(), ["b"])]
@@ -87,6 +87,23 @@ class Largest(LogisticRegression):
     def fit(self, X, y, sample_weight=None):
         self.score_ = np.mean((X[:, 1] > X[:, 0]) == y)
         return super().fit(X, y, sample_weight)
+
+
+def test_groups_do_not_go_to_rows_that_a_sampler_drew():
+    X, y = np.random.default_rng(0).normal(size=(40, 2)), np.arange(40) % 4 // 3
+    groups = np.arange(40) // 4
+    sampled = imblearn_pipeline(RowSampler(random_state=0), MultiModalClassifier(max_epochs=1))
+    model = FoldEnsembleClassifier(sampled, cv=GroupKFold(2))
+    assert len(model.fit(X, y, groups=groups).estimators_) == 2
+    for params in ({"early_stopping": True}, {"validation_fraction": 0.3}, {"callbacks": ["early_stopping"]}):
+        sampled[-1].set_params(early_stopping=False, validation_fraction=None, callbacks=None).set_params(**params)
+        with pytest.raises(BadInputError, match="'rowsampler' draws other rows .* 'multimodalclassifier' needs them"):
+            model.fit(X, y, groups=groups)
+    late = LateFusionClassifier(
+        [("table", imblearn_pipeline(RowSampler(), FoldEnsembleClassifier(LogisticRegression())))]
+    )
+    with pytest.raises(BadInputError, match="'foldensembleclassifier' needs them"):
+        late.fit(X, y, groups=groups)
 
 
 def test_fewer_groups_than_folds():
