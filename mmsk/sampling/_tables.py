@@ -37,7 +37,8 @@ def put_columns(X, new):
     X : DataFrame, list of rows or ndarray of shape (n_rows, n_columns)
         The table.
     new : dict of int to ndarray of shape (n_rows,)
-        Columns by position. In pandas an extension dtype (category, string, Int64, sparse) stays what it was.
+        Columns by position. In pandas an extension dtype (category, string, Int64, sparse) stays what it was,
+        in polars every dtype.
 
     Returns
     -------
@@ -55,7 +56,7 @@ def put_columns(X, new):
     if is_frame(X):
         import polars as pl
 
-        series = [pl.Series(X.columns[j], *_polars_cells(column, X.dtypes[j])) for j, column in new.items()]
+        series = [_polars_series(pl, X.columns[j], column, X.dtypes[j]) for j, column in new.items()]
         return X.with_columns(series)
     if isinstance(X, list):
         rows = [list(row) for row in X]
@@ -76,5 +77,14 @@ def _as_before(series, dtype):
     return (series.round() if dtype.kind in "iub" else series).astype(dtype)
 
 
-def _polars_cells(column, dtype):
-    return (column, None) if column.dtype != object else (column.tolist(), dtype)
+def _polars_series(pl, name, column, dtype):
+    if column.dtype != object:
+        series = pl.Series(name, column)
+        if column.dtype.kind == "f" and (dtype.is_integer() or dtype == pl.Boolean):
+            series = series.fill_nan(None).round()
+        return series if dtype.is_float() else series.cast(dtype)
+    cells = [None if isinstance(cell, float) and np.isnan(cell) else cell for cell in column.tolist()]
+    if dtype.is_nested():  # polars makes lists of lists, not of arrays some of which are missing
+        cells = [cell.tolist() if isinstance(cell, np.ndarray) else cell for cell in cells]
+    series = pl.Series(name, cells, dtype=dtype)
+    return series if series.dtype == dtype else series.cast(dtype)  # days come as times

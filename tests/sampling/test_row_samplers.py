@@ -1,13 +1,16 @@
+import datetime
+
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 from imblearn.ensemble import BalancedBaggingClassifier
+from imblearn.over_sampling import SMOTE
 from scipy import sparse
 
 from mmsk.columns import frame_presence, is_missing, make_column
 from mmsk.exceptions import BadInputError
-from mmsk.sampling import MaskedCopies, RowSampler, balance_classes
+from mmsk.sampling import MaskedCopies, RowSampler, TensorSampler, balance_classes
 
 N = 24
 Y = np.array(["dog"] * 15 + ["cat"] * 6 + ["eel"] * 3)
@@ -171,6 +174,30 @@ def test_every_modality_has_its_turn_and_the_table_is_one():
     assert more["single"].dtype == np.float32
     assert more["maybe"].dtype == "Int64"
     assert more["day"].dtype == X["day"].dtype and more["zone"].dtype == X["zone"].dtype
+
+
+@pytest.mark.parametrize(
+    "sampler",
+    [MaskedCopies((0, 1), random_state=0), TensorSampler(SMOTE(k_neighbors=1, random_state=0), columns=["clip"])],
+)
+def test_columns_of_polars_stay_what_they_were(sampler):
+    clips = [None, *np.random.default_rng(0).random((N - 1, 4)).tolist()]
+    X = pl.DataFrame(
+        {
+            "clip": pl.Series(clips, dtype=pl.Array(pl.Float32, 4)),
+            "list": pl.Series(clips, dtype=pl.List(pl.Float64)),
+            "day": [datetime.date(2020, 1, 1 + i) for i in range(N)],
+            "kind": pl.Series(["a", None] * (N // 2), dtype=pl.Categorical),
+            "count": pl.Series([None, *range(N - 1)]),
+            "flag": pl.Series([None, True] * (N // 2)),
+            "text": ["t"] * N,
+        }
+    )
+    more, _ = sampler.fit_resample(X, Y)
+    assert more.schema == X.schema and len(more) > N
+    kept = X["count"].drop_nulls().unique()
+    assert set(more["count"].drop_nulls()) <= set(kept)
+    assert set(more["day"].drop_nulls()) <= set(X["day"])
 
 
 def test_copies_of_arrays_polars_and_lists():
