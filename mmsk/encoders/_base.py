@@ -127,7 +127,7 @@ class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEstim
         step = type(self).__name__
         if is_regression(y, step):
             y, _ = read_values(y, step)
-            rows, weight = self._check_rows(X, y, sample_weight)
+            rows, weight, _ = self._check_rows(X, y, sample_weight)
             read = self._collect(table, rows)
             vars(self).pop("classes_", None)
             y, weight = y[rows], weight[rows]
@@ -135,11 +135,11 @@ class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEstim
             target, task, n_outputs = (y - mean) / scale, "regression", y.shape[1]
         else:
             classes, target = read_classes(y, step)
-            rows, weight = self._check_rows(X, target, sample_weight)
+            rows, weight, _ = self._check_rows(X, target, sample_weight)
             read = self._collect(table, rows)
             self.classes_ = classes
             target, weight, task, n_outputs = target[rows], weight[rows], "classification", len(classes)
-        self._train(read, target, weight, task, n_outputs)
+        self._train(read, target, weight, task, n_outputs, held_out=self._begin(target, rows))
         self._n_features_out = self.net_.module_.dims[0]
         return self
 

@@ -3,6 +3,7 @@
 from warnings import warn
 
 import numpy as np
+from scipy.special import expit
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils._repr_html.estimator import _VisualBlock
@@ -253,6 +254,26 @@ class BaseMultiModal(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEs
                 step=step,
                 fix="Set validation_fraction, to 0.1 for example.",
             )
+
+    def _learn_prior(self, means, weight, exponent, further):
+        """Learn what answers rows without any modality: the mean target of the rows trained on.
+
+        Parameters
+        ----------
+        means : ndarray of shape (n_outputs,)
+            Of the rows of this call.
+        weight : ndarray of shape (n_rows,)
+            Their weights in units of ``2 ** exponent``.
+        exponent : int
+            See `weight`.
+        further : bool
+            Whether the rows of earlier calls count as well.
+        """
+        log_weight = np.log(weight.sum()) + exponent * np.log(2.0)  # sums of large weights are beyond float64
+        if further:
+            means = self._prior + (means - self._prior) * expit(log_weight - self._log_weight)
+            log_weight = np.logaddexp(log_weight, self._log_weight)
+        self._prior, self._log_weight = means, log_weight
 
     def _after_training(self):
         self._n_features_out = self.net_.module_.fusion.output_dim

@@ -315,15 +315,16 @@ class MultiModalClassifier(ClassifierMixin, BaseMultiModal):
                 fix="Name all classes in the first call of partial_fit, or fit with warm_start=False.",
             )
         target = np.searchsorted(known, labels)[numbers]
-        rows, weight = self._check_rows(X, target, sample_weight, self._class_weights(known, target))
+        rows, weight, exponent = self._check_rows(X, target, sample_weight, self._class_weights(known, target))
         groups = check_groups(groups, target, step)
         read = self._collect(table, rows, keep)
         self.classes_ = known
         target, weight = target[rows], weight[rows]
-        if not keep:
-            self.class_prior_ = np.bincount(target, weight, minlength=len(known)) / weight.sum()
-        groups = None if groups is None else groups[rows]
-        self._train(read, target, weight, "classification", len(known), groups=groups, keep=keep, epochs=epochs)
+        held_out = self._begin(target, rows, None if groups is None else groups[rows], keep)
+        self._train(read, target, weight, "classification", len(known), held_out=held_out, keep=keep, epochs=epochs)
+        frequencies = np.bincount(target, weight, minlength=len(known)) / weight.sum()
+        self._learn_prior(frequencies, weight, exponent, further=keep and epochs is not None)
+        self.class_prior_ = self._prior
         self._after_training()
         return self
 

@@ -1,10 +1,12 @@
 """Regressor over several modalities."""
 
+import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 
 from mmsk.columns import check_groups
 from mmsk.exceptions import BadInputError
 from mmsk.multimodal._base import BaseMultiModal
+from mmsk.net._held_out import training_weight
 from mmsk.net._target import read_values, target_statistics
 
 
@@ -260,20 +262,23 @@ class MultiModalRegressor(RegressorMixin, BaseMultiModal):
             raise BadInputError("requires y to be passed, but the target y is None", step=step)
         table = self._read_fit(X, keep)
         values, one_dimensional = read_values(y, step)
-        rows, weight = self._check_rows(X, values, sample_weight)
+        rows, weight, exponent = self._check_rows(X, values, sample_weight)
         groups = check_groups(groups, values, step)
         read = self._collect(table, rows, keep)
         values, weight = values[rows], weight[rows]
+        held_out = self._begin(values, rows, None if groups is None else groups[rows], keep)
         if not keep:
-            self.target_mean_, self.target_scale_ = target_statistics(values, weight, step)
+            self.target_mean_, self.target_scale_ = target_statistics(values, training_weight(weight, held_out), step)
             self._one_dimensional = one_dimensional
         elif values.shape[1] != len(self.target_mean_):
             raise BadInputError(
                 f"y has {values.shape[1]} targets, the first fit had {len(self.target_mean_)}", step=step
             )
         target = (values - self.target_mean_) / self.target_scale_
-        groups = None if groups is None else groups[rows]
-        self._train(read, target, weight, "regression", target.shape[1], groups=groups, keep=keep, epochs=epochs)
+        self._train(read, target, weight, "regression", target.shape[1], held_out=held_out, keep=keep, epochs=epochs)
+        is_centered = not keep and held_out is None
+        means = np.zeros(target.shape[1]) if is_centered else np.average(target, axis=0, weights=weight)
+        self._learn_prior(means, weight, exponent, further=keep and epochs is not None)
         self._after_training()
         return self
 
@@ -294,7 +299,7 @@ class MultiModalRegressor(RegressorMixin, BaseMultiModal):
         outputs, present = self._answer(columns)
         if not present.all():
             self._warn_absent(present, "the mean target of training")
-            outputs[~present] = 0.0
+            outputs[~present] = self._prior
         values = outputs * self.target_scale_ + self.target_mean_
         return values[:, 0] if self._one_dimensional else values
 

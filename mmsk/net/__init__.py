@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "build_net",
             "build_network",
             "change_settings",
+            "is_finite",
             "learn_statistics",
             "outputs",
             "train",

@@ -11,7 +11,7 @@ from mmsk import net
 from mmsk.exceptions import BadInputError
 from mmsk.net._cells import collect
 from mmsk.net._constraints import check_encoder, check_sizes
-from mmsk.net._held_out import held_out_rows
+from mmsk.net._held_out import held_out_rows, training_weight, without_held_out
 from mmsk.net._modality import describe, settle_kind
 from mmsk.net._reading import read_columns
 
@@ -145,7 +145,7 @@ class NeuralEstimator(BaseEstimator):
         return columns
 
     def _check_rows(self, X, y, sample_weight, class_weight=None):
-        """Check weights and drop rows of weight zero; returns (kept rows, weights)."""
+        """Check weights and drop rows of weight zero; returns (kept rows, weights, base-2 logarithm of their unit)."""
         try:
             check_consistent_length(X, y)
             weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True, copy=True)
@@ -157,13 +157,27 @@ class NeuralEstimator(BaseEstimator):
         if len(rows) == 0:
             raise BadInputError("every sample_weight is zero", step=type(self).__name__)
         # Only their proportions count, and float32 cannot hold all that float64 can; a power of two changes no bit.
-        return rows, np.ldexp(weight, 1 - np.frexp(weight.max())[1])
+        exponent = int(np.frexp(weight.max())[1]) - 1
+        return rows, np.ldexp(weight, -exponent), exponent
 
-    def _train(self, read, target, weight, task, n_outputs, *, groups=None, keep=False, epochs=None):
+    def _begin(self, target, rows, groups=None, keep=False):
+        """Begin a fit; returns which of the rows that count are held out to validate on, or None."""
+        settings = self._settings()
+        if not keep:
+            vars(self).pop("net_", None)  # should this fit fail: an old network does not go with new labels
+            self._seed = int(check_random_state(settings["random_state"]).randint(2**31 - 1))
+        fraction = settings["validation_fraction"]
+        if fraction is None:
+            if not settings["early_stopping"]:
+                return None
+            fraction = 0.1
+        classes = self.classes_ if target.ndim == 1 else None
+        return held_out_rows(target, groups, fraction, classes, self._seed, type(self).__name__, rows)
+
+    def _train(self, read, target, weight, task, n_outputs, *, held_out=None, keep=False, epochs=None):
         """Train on the rows of positive weight; with `keep`, go on from the weights there are."""
         modalities, cells, rows, numeric_dtype = read
         if not keep:
-            vars(self).pop("net_", None)  # should this fit fail: an old network does not go with new labels
             self._check_present(modalities, cells)
         settings = self._settings()
         device = net.resolve_device(settings["device"])
@@ -171,8 +185,9 @@ class NeuralEstimator(BaseEstimator):
         self._check_range(modalities, cells, self._plan.dtype if keep else dtype, rows)
         with net.cpu_threads(settings["n_jobs"]):
             if not keep:
-                self._seed = int(check_random_state(settings["random_state"]).randint(2**31 - 1))
                 self.n_iter_ = 0
+                if held_out is not None:
+                    modalities = [without_held_out(*pair, held_out) for pair in zip(modalities, cells, strict=True)]
                 own_heads = settings["auxiliary_loss"] > 0 or settings["gradient_blending"] is not None
                 arguments = self._network_arguments() | {"auxiliary": own_heads and len(modalities) > 1}
                 self._plan = net.Plan(modalities, task, n_outputs, dtype, arguments)
@@ -182,7 +197,7 @@ class NeuralEstimator(BaseEstimator):
                 for encoder, module in zip(self._encoders, network.encoders, strict=True):
                     if hasattr(encoder, "load_into"):
                         encoder.load_into(module)
-                net.learn_statistics(network, self._plan, cells, weight)
+                net.learn_statistics(network, self._plan, cells, training_weight(weight, held_out))
                 self._build_net(network, mixed)
             else:
                 net.change_settings(self.net_, settings | {"step": type(self).__name__}, callbacks=epochs is None)
@@ -196,7 +211,7 @@ class NeuralEstimator(BaseEstimator):
                         given,
                         target,
                         weight,
-                        self._held_out(target, groups, rows, task, settings),
+                        held_out,
                         [self._seed, self.n_iter_],
                         settings["max_epochs"] if epochs is None else epochs,
                         augment=settings["augment"] or (),
@@ -204,8 +219,9 @@ class NeuralEstimator(BaseEstimator):
                         memory_share=settings["device_memory"],
                     )
             except BaseException as error:
-                if not keep:
-                    del self.net_  # half a training is no fit
+                self.n_iter_ = len(self.net_.history)
+                if not keep or not net.is_finite(self.net_.module_):
+                    del self.net_  # half a training is no fit, and ruined weights are none either
                 if isinstance(error, BadInputError) and error.step is None:
                     raise BadInputError(
                         error.problem, step=type(self).__name__, row=error.row, column=error.column, fix=error.fix
@@ -222,15 +238,6 @@ class NeuralEstimator(BaseEstimator):
         for encoder, module in zip(self._encoders, network.encoders, strict=True):
             if hasattr(encoder, "save_weights"):
                 encoder._module = module
-
-    def _held_out(self, target, groups, rows, task, settings):
-        fraction = settings["validation_fraction"]
-        if fraction is None:
-            if not settings["early_stopping"]:
-                return None
-            fraction = 0.1
-        classes = self.classes_ if task == "classification" else None
-        return held_out_rows(target, groups, fraction, classes, self._seed, type(self).__name__, rows)
 
     def _check_range(self, modalities, cells, dtype, rows):
         """Refuse numbers too large for a dtype; `rows` are the numbers of the rows in the caller's table."""

@@ -1,9 +1,12 @@
 """Training rows that are held out for validation."""
 
+from dataclasses import replace
+
 import numpy as np
 from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold, train_test_split
 
 from mmsk.exceptions import BadInputError
+from mmsk.net._modality import distinct_codes
 
 
 def held_out_rows(target, groups, fraction, classes, seed, step, numbers=None):
@@ -63,6 +66,52 @@ def held_out_rows(target, groups, fraction, classes, seed, step, numbers=None):
                 fix="Add rows of that class, or train without early_stopping and validation_fraction.",
             ) from error
         raise BadInputError(str(error), step=step, fix="Change validation_fraction.") from error
+
+
+def training_weight(weight, held_out):
+    """Weigh rows for what is learned of them before training, scales for instance.
+
+    Parameters
+    ----------
+    weight : ndarray of shape (n_rows,)
+        Sample weights.
+    held_out : ndarray of int or None
+        Rows to validate on.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+        Zero in these rows.
+    """
+    if held_out is None:
+        return weight
+    weight = weight.copy()
+    weight[held_out] = 0.0
+    return weight
+
+
+def without_held_out(modality, cells, held_out):
+    """Leave out characters that only rows to validate on have: nothing would be learned of them.
+
+    Parameters
+    ----------
+    modality : Modality
+        As all rows show it.
+    cells : Cells
+        Its cells.
+    held_out : ndarray of int
+        Rows to validate on.
+
+    Returns
+    -------
+    Modality
+        As the other rows show it. Shapes stay, as rows to validate on should not be cut.
+    """
+    if modality.kind != "codes":
+        return modality
+    rows = np.setdiff1d(np.arange(len(cells.slots)), held_out)
+    seen = [part.unique().numpy() for part, _ in cells.take(rows).weighted_parts(np.ones(len(rows)))]
+    return replace(modality, codes=distinct_codes(seen))
 
 
 def _whole_groups(target, groups, fraction, classes, seed, step):

@@ -92,10 +92,7 @@ def describe(key, positions, names, columns, step):
     shape = first.shape
     if kind in RAGGED:
         shape = (*shape[:-1], max(1, *(cell.shape[-1] for cell in arrays if cell.ndim == first.ndim), 1))
-    codes = None
-    if kind == "codes":
-        codes = np.unique(np.concatenate([np.unique(cell) for cell in arrays]))
-        codes = codes[codes > 1] if (codes > 1).any() else np.array([2])
+    codes = distinct_codes(map(np.unique, arrays)) if kind == "codes" else None
     return Modality(**place, kind=kind, shape=shape, dtype=block_dtype(first.dtype, kind), codes=codes)
 
 
@@ -113,6 +110,23 @@ def _check_arrays(key, positions, labels, columns, step):
             else:
                 continue
             raise BadInputError(problem, step=step, row=row, column=label, fix=fix)
+
+
+def distinct_codes(cells):
+    """List the codes of texts.
+
+    Parameters
+    ----------
+    cells : iterable of ndarray of int
+        Codes.
+
+    Returns
+    -------
+    ndarray of shape (n_codes,)
+        The distinct ones, ascending, without those of padding and of unknown characters; one where there are no others.
+    """
+    codes = np.unique(np.concatenate([*cells, [0]]))
+    return codes[codes > 1] if (codes > 1).any() else np.array([2])
 
 
 def settle_kind(modality, readers):

@@ -275,8 +275,24 @@ def train(net, plan, cells, target, weight, valid_rows, seed, epochs, augment=()
         net.iterator_train__generator = net.iterator_train__augment = net.foreign_random = net.noise = None
     if net.interrupted:
         raise KeyboardInterrupt
-    if not all(bool(torch.isfinite(p).all()) for p in net.module_.parameters()):
+    if not is_finite(net.module_):
         raise BadInputError("training ended with weights that are not finite", fix="Lower lr, or scale the columns.")
+
+
+def is_finite(network):
+    """Tell whether a network can still compute.
+
+    Parameters
+    ----------
+    network : nn.Module
+        The network.
+
+    Returns
+    -------
+    bool
+        Whether all its weights are finite.
+    """
+    return all(bool(torch.isfinite(p).all()) for p in network.parameters())
 
 
 def _mean_one(weight, *parts):

@@ -1,6 +1,9 @@
 import numpy as np
+import pandas as pd
 import pytest
 
+from mmsk import MultiModalClassifier, MultiModalRegressor
+from mmsk.columns import make_column
 from mmsk.net._held_out import held_out_rows
 
 
@@ -24,3 +27,29 @@ def test_a_class_of_one_group_stays_in_training():
     groups = np.append(np.arange(40) // 4, [10] * 8)
     for seed in range(10):
         assert not np.isin(target[held_out_rows(target, groups, 0.2, np.arange(3), seed, "step")], 2).any()
+
+
+def test_rows_to_validate_on_have_no_say_in_scales():
+    X = np.random.default_rng(0).normal(size=(40, 1))
+    y, kept = np.arange(40) % 2, {"validation_fraction": 0.2, "max_epochs": 1, "random_state": 0}
+    held_out = held_out_rows(y, None, 0.2, np.arange(2), MultiModalClassifier(**kept).fit(X, y)._seed, "step")
+    X[held_out] = 1e6
+    layer = MultiModalClassifier(**kept).fit(X, y).net_.module_.encoders[0].standardize
+    assert layer.scale.item() == pytest.approx(np.delete(X, held_out).std())
+    regressor = MultiModalRegressor(**kept).fit(X, X[:, 0])
+    held_out = held_out_rows(X, None, 0.2, None, regressor._seed, "step")
+    assert regressor.target_mean_[0] == pytest.approx(np.delete(X, held_out).mean())
+    assert regressor.target_scale_[0] == pytest.approx(np.delete(X, held_out).std())
+
+
+def test_characters_of_rows_to_validate_on_are_unknown():
+    y, kept = np.arange(20) % 2, {"validation_fraction": 0.3, "max_epochs": 1, "random_state": 0}
+    codes = np.full((20, 6), 5, dtype=np.uint8)
+    column = make_column(codes)
+    seed = MultiModalClassifier(**kept).fit(pd.DataFrame({"text": column}), y)._seed
+    codes[held_out_rows(y, None, 0.3, np.arange(2), seed, "step"), 2:] = 7
+    model = MultiModalClassifier(**kept).fit(pd.DataFrame({"text": column}), y)
+    assert model.net_.module_.encoders[0].codes.tolist() == [5]
+    assert MultiModalClassifier(max_epochs=1).fit(pd.DataFrame({"text": column}), y).net_.module_.encoders[
+        0
+    ].codes.tolist() == [5, 7]
