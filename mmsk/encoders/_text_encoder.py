@@ -66,8 +66,10 @@ class TextEncoder(BaseEncoder):
 
     Notes
     -----
-    The maximum of each filter over the sentence is kept, so neither padding nor the place of a phrase matters.
-    Characters that training did not see share one vector, zero.
+    The maximum of each filter over the sentence is kept, so padding does not matter, and the place of a phrase hardly
+    does: with "relu" at the beginning alone, as a filter that begins before it would see more zeros than one; with
+    "selu" as far as filters are placed half their width apart. Characters that training did not see share one vector,
+    zero.
 
     Examples
     --------

@@ -7,6 +7,7 @@ from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.validation import _check_sample_weight
 
+from mmsk.columns import presence_of
 from mmsk.exceptions import BadInputError
 from mmsk.metrics._scores import check_scores
 
@@ -147,9 +148,13 @@ class _MapAtKScorer:
 
 def _check_labels(y_true, step):
     try:
-        return column_or_1d(y_true)
+        y_true = column_or_1d(y_true)
     except ValueError as error:
         raise BadInputError(f"y_true is no column of labels: {error}", step=step) from error
+    absent = np.flatnonzero(~presence_of(y_true))
+    if len(absent):
+        raise BadInputError("y_true lacks a label", step=step, row=int(absent[0]), fix="Drop rows without a label.")
+    return y_true
 
 
 def _two_columns(y_score):

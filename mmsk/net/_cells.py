@@ -29,10 +29,13 @@ class Cells:
         The cells.
     slots : ndarray of shape (n_rows, n_columns), dtype int64
         Where the cell of a row and column stands in `source`; -1 where it is absent.
+    n_cut : int
+        How many of the cells are longer than those of training, and were cut.
     """
 
     source: Block | UnreadCells
     slots: np.ndarray
+    n_cut: int = 0
 
     @property
     def presence(self):
@@ -58,7 +61,7 @@ class Cells:
         Cells
             Cells of those rows.
         """
-        return Cells(self.source, self.slots[rows])
+        return Cells(self.source, self.slots[rows], self.n_cut)
 
     def weighted_parts(self, sample_weight, n_values=2**19):
         """Walk the distinct cells of these rows, a few at a time.
@@ -130,9 +133,9 @@ def collect(modality, columns, step, first_row=0, n_jobs=None):
                 cells.append(cell)
                 owners.append((first_row + row, modality.names[j]))
             slots[row, j] = slot
-    _warn_cut(modality, cells, step)
+    n_cut = sum(cell.shape[-1] > modality.shape[-1] for cell in cells) if modality.kind in RAGGED else 0
     if any(isinstance(cell, LazyCell) for cell in cells):
-        return Cells(UnreadCells(modality, cells, owners, step, n_jobs), slots)
+        return Cells(UnreadCells(modality, cells, owners, step, n_jobs), slots, n_cut)
     # Codes that came as bytes stay bytes, also where training had wider ones.
     in_bytes = modality.kind == "codes" and all(cell.dtype == np.uint8 for cell in cells)
     dtype = np.uint8 if in_bytes else modality.dtype
@@ -143,13 +146,13 @@ def collect(modality, columns, step, first_row=0, n_jobs=None):
         block, rows = shared
         for cell, owner in zip(cells, owners, strict=True):
             check_finite(cell, cell, modality, *owner, step)
-        return Cells(Block(block), np.append(rows, -1)[slots])
+        return Cells(Block(block), np.append(rows, -1)[slots], n_cut)
     if any(map(is_mapped, cells)):
-        return Cells(UnreadCells(modality, cells, owners, step, n_jobs), slots)
+        return Cells(UnreadCells(modality, cells, owners, step, n_jobs), slots, n_cut)
     block = np.empty((len(cells), *modality.shape), dtype=dtype)
     for i, (cell, owner) in enumerate(zip(cells, owners, strict=True)):
         put_cell(cell, block[i], modality, *owner, step)
-    return Cells(Block(block), slots)
+    return Cells(Block(block), slots, n_cut)
 
 
 def _address(cell):
@@ -213,16 +216,27 @@ def _check_codes(cells, owners, modality, step):
         )
 
 
-def _warn_cut(modality, cells, step):
-    n_cut = sum(cell.shape[-1] > modality.shape[-1] for cell in cells) if modality.kind in RAGGED else 0
-    if n_cut:
-        warn(
-            f"{step}: {n_cut} cells of modality {modality.key!r} are longer than the longest of training "
-            f"({modality.shape[-1]}) and were cut to it. Load them with a fixed duration or length to choose which "
-            "part is kept.",
-            UnreadableCellWarning,
-            stacklevel=2,
-        )
+def warn_cut(modalities, counts, step):
+    """Say once what was cut.
+
+    Parameters
+    ----------
+    modalities : sequence of Modality
+        What training saw.
+    counts : sequence of int
+        Cells of each that were cut.
+    step : str
+        Who asks.
+    """
+    for modality, n_cut in zip(modalities, counts, strict=True):
+        if n_cut:
+            warn(
+                f"{step}: {n_cut} cells of modality {modality.key!r} are longer than the longest of training "
+                f"({modality.shape[-1]}) and were cut to it. Load them with a fixed duration or length to choose which "
+                "part is kept.",
+                UnreadableCellWarning,
+                stacklevel=3,
+            )
 
 
 def _collect_table(modality, columns, step, first_row):

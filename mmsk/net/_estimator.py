@@ -9,7 +9,7 @@ from sklearn.utils.validation import _check_sample_weight, check_consistent_leng
 
 from mmsk import net
 from mmsk.exceptions import BadInputError
-from mmsk.net._cells import collect
+from mmsk.net._cells import collect, warn_cut
 from mmsk.net._constraints import check_encoder, check_sizes
 from mmsk.net._held_out import held_out_rows, training_weight, without_held_out
 from mmsk.net._modality import describe, settle_kind
@@ -127,6 +127,7 @@ class NeuralEstimator(BaseEstimator):
             seen = [describe(key, positions, names, columns, step) for key, positions in groups.items()]
             modalities = tuple(settle_kind(modality, self._readers(modality.key)) for modality in seen)
         cells = [collect(modality, columns, step, n_jobs=n_jobs).take(rows) for modality in modalities]
+        warn_cut(modalities, [part.n_cut for part in cells], step)
         return Reading(modalities, cells, rows, numeric_dtype)
 
     def _check_present(self, modalities, cells):
@@ -266,7 +267,7 @@ class NeuralEstimator(BaseEstimator):
         step = type(self).__name__
         n_rows = len(columns[0])
         size = max(1, min(_PREDICT_ROWS, n_rows))
-        results, presence = [], []
+        results, presence, n_cut = [], [], np.zeros(len(self._plan.modalities), dtype=int)
         n_jobs = self._settings()["n_jobs"]
         with net.cpu_threads(n_jobs):
             for start in range(0, n_rows, size):
@@ -275,6 +276,8 @@ class NeuralEstimator(BaseEstimator):
                 self._check_range(self._plan.modalities, cells, self._plan.dtype, range(start, n_rows))
                 results.append(net.outputs(self.net_, cells, embed))
                 presence.append(np.any([c.presence for c in cells], axis=0))
+                n_cut += [c.n_cut for c in cells]
+        warn_cut(self._plan.modalities, n_cut, step)
         return np.concatenate(results), np.concatenate(presence)
 
     def __sklearn_is_fitted__(self):

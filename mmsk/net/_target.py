@@ -52,7 +52,7 @@ def is_regression(y, step):
             kind = type_of_target(y)
     except ValueError as error:
         raise BadInputError(str(error), step=step) from error
-    return kind.startswith("continuous") or kind == "multiclass-multioutput"
+    return kind.startswith("continuous") or kind in ("multiclass-multioutput", "multilabel-indicator")
 
 
 def read_values(y, step):

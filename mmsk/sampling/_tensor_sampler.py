@@ -129,7 +129,7 @@ class TensorSampler(BaseTableSampler):
         return put_columns(table, {j: _replace_last(columns[j], new) for j, new in space.cells(made[is_new])}), order
 
     def _choose(self, X, names, columns):
-        able = [j for j, column in enumerate(columns) if can_interpolate(column) and not _is_category(X, j)]
+        able = [j for j, column in enumerate(columns) if can_interpolate(column) and not _names_classes(X, j)]
         if self.columns is None:
             chosen = able
         else:
@@ -213,8 +213,9 @@ def _refuse_containers(column, name, step):
             )
 
 
-def _is_category(X, position):
-    return hasattr(X, "iloc") and X.dtypes.iloc[position] == "category"
+def _names_classes(X, position):
+    # Truth values some of which are missing look like numbers otherwise.
+    return hasattr(X, "iloc") and X.dtypes.iloc[position] in ("category", "boolean")
 
 
 def _replace_last(column, cells):

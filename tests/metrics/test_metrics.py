@@ -81,6 +81,7 @@ def test_two_classes_may_come_as_one_column():
         (([0, 3], [[0.1, 0.9], [0.5, 0.5]], [0, 1]), "not among labels.*row 1, value 3"),
         (([0, 1], [[0.1, 0.9], [0.5, 0.5]], [1, 1]), "each once"),
         (([[0, 1], [1, 0]], [[0.1, 0.9], [0.5, 0.5]]), "no column of labels"),
+        ((["a", None], [[0.1, 0.9], [0.5, 0.5]]), "lacks a label.*row 1"),
         (([], np.empty((0, 2)), [0, 1]), r"\(0, 2\)"),
         (([0, 1], [["a", "b"], ["c", "d"]]), "no number"),
         (([0, 1], [[0.1, 0.9], [0.5, 0.5]], None, [0, 0]), "at least one non-zero"),

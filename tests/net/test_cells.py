@@ -9,6 +9,7 @@ from sklearn.model_selection import cross_val_predict
 
 from mmsk import BadInputError, ImageEncoder, ImageLoader, MultiModalClassifier
 from mmsk.columns import make_column
+from mmsk.exceptions import UnreadableCellWarning
 from mmsk.net._cells import collect
 from mmsk.net._modality import describe
 from mmsk.net._sources import Block, UnreadCells
@@ -61,6 +62,15 @@ def test_other_cells_are_copied_into_one(block, change):
     assert isinstance(cells.source, Block)
     taken = cells.source.take(torch.tensor([3, 0])).numpy()
     np.testing.assert_array_equal(taken, [column[3], column[0]])
+
+
+def test_one_warning_tells_how_many_cells_were_cut():
+    sounds = [np.ones(100, np.float32)] * 20
+    model = MultiModalClassifier(max_epochs=1).fit(pd.DataFrame({"sound": make_column(sounds)}), [0, 1] * 10)
+    longer = [np.full(120 + i, 0.5, np.float32) for i in range(300)] + sounds * 20
+    with pytest.warns(UnreadableCellWarning, match="300 cells of modality 'sound' are longer") as caught:
+        model.predict(pd.DataFrame({"sound": make_column(longer)}))
+    assert len(caught) == 1
 
 
 def test_codes_stay_as_narrow_as_they_came():

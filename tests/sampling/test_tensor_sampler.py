@@ -162,6 +162,7 @@ def test_pandas_dtypes_are_restored():
             "count": rng.integers(0, 9, 30).astype("uint8"),
             "kind": pd.Categorical(rng.integers(0, 3, 30)),
             "flag": rng.random(30) > 0.5,
+            "perhaps": pd.array([True, False, None] * 10, dtype="boolean"),
             "day": pd.date_range("2020", periods=30),
             "text": pd.array(["a", None] * 15, dtype="string"),
         }
