@@ -11,8 +11,8 @@ from sklearn.utils._param_validation import StrOptions
 from mmsk.base import BaseCellTransformer
 from mmsk.exceptions import BadInputError
 from mmsk.preprocessing._files import check_file
-from mmsk.preprocessing._jpeg import shrink_jpeg
-from mmsk.preprocessing._pixels import image_from_array, scale_transparency, to_mode
+from mmsk.preprocessing._jpeg import shrink_jpeg, whole_fraction
+from mmsk.preprocessing._pixels import image_from_array, is_negative, scale_transparency, to_mode
 
 # Pillow knows some fifty formats; these are the ones photos come in and whose decoders are well tried. (A JPEG of
 # several pictures, as telephones write them, counts as JPEG.)
@@ -155,7 +155,8 @@ class ImageLoader(BaseCellTransformer):
         with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
             _check_area(image)
             scale_transparency(image)
-            image.draft(None, (side, side))
+            fraction = whole_fraction(image.size, side)
+            image.draft(None, (image.width // fraction, image.height // fraction))
             return self._to_cell(image)
 
     def _shielded(self, decode):
@@ -168,7 +169,9 @@ class ImageLoader(BaseCellTransformer):
 
     def _to_cell(self, image):
         _check_area(image)
+        negative = is_negative(image)
         image = to_mode(ImageOps.exif_transpose(image), self.mode)
+        image = ImageOps.invert(image) if negative else image
         height, width = self.size
         if self.resize == "crop":
             image = ImageOps.fit(image, (width, height), Image.Resampling.BILINEAR)

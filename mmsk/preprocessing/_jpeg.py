@@ -58,8 +58,7 @@ def shrink_jpeg(source, mode, height, width, side):
     encoded, stored, colours = _read_ordinary(source)
     if encoded is None:
         return None
-    # Only fractions without remainder: the last block would be filled up, which moves all other pixels.
-    fraction = next((n for n in _FRACTIONS if min(stored) >= n * side and not any(length % n for length in stored)), 1)
+    fraction = whole_fraction(stored, side)
     least = dict(zip(("min_height", "min_width"), (length // fraction for length in stored), strict=True))
     try:
         # The luma that is stored is not the grey of the colours: these are clipped to what a screen can show.
@@ -75,6 +74,30 @@ def shrink_jpeg(source, mode, height, width, side):
     if mode == "L" and len(cell) > 1:
         cell = (np.tensordot(_GREY, cell.astype(np.int32), 1)[np.newaxis] + 2**15 >> 16).astype(np.uint8)
     return np.ascontiguousarray(_TURNS[turn](cell)) if turn in _TURNS else cell
+
+
+def whole_fraction(lengths, side):
+    """Say at which fraction of its resolution a JPEG may be decoded.
+
+    Parameters
+    ----------
+    lengths : tuple of int
+        Height and width.
+    side : int
+        No side may become shorter.
+
+    Returns
+    -------
+    int
+        1, 2, 4 or 8, which divides both: the last block would be filled up, which moves all other pixels.
+
+    Examples
+    --------
+    >>> from mmsk.preprocessing._jpeg import whole_fraction
+    >>> whole_fraction((1200, 1600), 144), whole_fraction((1199, 1601), 144)
+    (8, 1)
+    """
+    return next((n for n in _FRACTIONS if min(lengths) >= n * side and not any(length % n for length in lengths)), 1)
 
 
 def _read_ordinary(source):

@@ -8,6 +8,8 @@ from mmsk.exceptions import BadInputError
 WHITE = 255
 # How far apart the greys of two and four bits are in eight.
 _GREYS = {"L;2": 85, "L;4": 17}
+# The TIFF tag that says which number is white.
+_PHOTOMETRIC = 262
 # By how much pixels computed in float32 may miss 0 and 1.
 _ROUNDING = 1e-6
 
@@ -123,6 +125,33 @@ def scale_transparency(image):
     image.info["transparency"] = image.info["transparency"] * _GREYS.get(stored, 1)
 
 
+def is_negative(image):
+    """Tell a TIFF of more than eight bits whose zero is white, which Pillow inverts in eight bits only.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        An image as it was opened.
+
+    Returns
+    -------
+    bool
+        Whether bright pixels have small numbers.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> from mmsk.preprocessing._pixels import is_negative
+    >>> is_negative(Image.new("I;16", (2, 2)))
+    False
+    """
+    return image.format == "TIFF" and _is_deep(image) and image.tag_v2.get(_PHOTOMETRIC) == 0
+
+
+def _is_deep(image):
+    return image.mode in ("I", "F") or image.mode.startswith("I;16")
+
+
 def to_mode(image, mode):
     """Turn a Pillow image of any mode into 8-bit grey or RGB.
 
@@ -154,7 +183,7 @@ def to_mode(image, mode):
     >>> to_mode(Image.new("RGBA", (1, 1), (255, 0, 0, 0)), "RGB").getpixel((0, 0))
     (255, 255, 255)
     """
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+    if _is_deep(image):
         image = _eight_bits(image)
     elif image.has_transparency_data:
         image = image.convert("RGBA")

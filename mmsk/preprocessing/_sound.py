@@ -2,6 +2,7 @@
 
 import io
 import math
+import os
 from pathlib import Path
 
 import numpy as np
@@ -162,7 +163,7 @@ def _from_file(source, sampling_rate, duration, position, dtype, out):
 
 def _decode(source, duration, position):
     try:
-        with soundfile.SoundFile(source) as sound:
+        with soundfile.SoundFile(_name(source)) as sound:
             if sound.format not in FORMATS:
                 raise BadInputError(f"the sound is in the format {sound.format}, which is not read", fix=_FIX)
             if sound.frames > _LONGEST:
@@ -174,6 +175,11 @@ def _decode(source, duration, position):
             return _read_part(sound, duration, position)
     except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a name ending in .raw needs a rate
         raise BadInputError(f"the sound cannot be decoded: {error}", fix=_FIX) from error
+
+
+def _name(source):
+    """Give soundfile the bytes of a name, which in an older encoding make no text that it takes."""
+    return os.fsencode(source) if os.name == "posix" and not isinstance(source, io.BytesIO) else source
 
 
 def _content(source):

@@ -1,5 +1,6 @@
 import io
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -36,6 +37,18 @@ def test_lossy_files_come_close(suffix, tmp_path):
     spectrum = np.abs(np.fft.rfft(cell))
     assert abs(np.argmax(spectrum) * 16_000 / len(cell) - 440) < 3
     assert abs(np.abs(cell[1000:5000]).max() - 0.5) < 0.05
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names are text elsewhere")
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])
+def test_names_that_are_no_utf8(suffix, tmp_path):
+    plain = write_sound(tmp_path / f"tone.{suffix}", sampling_rate=16_000)
+    odd = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9." + suffix.encode())
+    try:
+        shutil.copy(plain, odd)
+    except OSError:
+        pytest.skip("this file system takes no such names")
+    np.testing.assert_array_equal(load(odd, 16_000), load(plain, 16_000))
 
 
 def test_every_kind_of_cell_gives_the_same_samples(tmp_path):

@@ -5,7 +5,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from mmsk.exceptions import BadInputError, UnreadableCellWarning
 from mmsk.preprocessing import ImageLoader
@@ -110,6 +110,23 @@ def test_sixteen_bit_grey_is_scaled():
     assert load(Image.fromarray(values.astype(np.int32)), size=(1, 4), mode="L").tolist() == expected
 
 
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+@pytest.mark.parametrize("resize", ["stretch", "pad"])
+def test_tiff_whose_zero_is_white(dtype, resize):
+    values = np.linspace(0, 1, 12).reshape(3, 4) * (1 if dtype == np.float32 else 65535)
+    stored = encoded(Image.fromarray(values.astype(dtype)), "TIFF")
+    entry = struct.Struct("<HHIHH")
+    assert stored.count(entry.pack(262, 3, 1, 1, 0)) == 1
+    negative = stored.replace(entry.pack(262, 3, 1, 1, 0), entry.pack(262, 3, 1, 0, 0))
+    shapes = {"size": (6, 4), "mode": "L", "resize": resize}
+    dark, bright = load(stored, **shapes).astype(int), load(negative, **shapes)
+    inner = slice(None) if resize == "stretch" else slice(1, 4)
+    assert abs(bright[:, inner] - (255 - dark[:, inner])).max() <= 1
+    assert resize == "stretch" or not bright[:, 4:].any()
+    with Image.open(io.BytesIO(negative)) as image:
+        np.testing.assert_array_equal(load(image, **shapes), bright)
+
+
 def test_float_tiff_is_scaled():
     unit = Image.fromarray(np.array([[0.0, 0.5, 1.0]], dtype=np.float32))
     assert load(encoded(unit, "TIFF"), size=(1, 3), mode="L").tolist() == [[[0, 128, 255]]]
@@ -158,6 +175,16 @@ def test_resize_modes():
     assert (cropped[0, :, 1:-1] == 100).all()
     padded = load(pixels, size=(40, 40), resize="pad")
     assert (padded[:, :10] == 0).all() and (padded[:, 30:] == 0).all() and (padded[0, 10:30, 0] == 50).all()
+
+
+@pytest.mark.parametrize("sides", [(1599, 1201), (1200, 1600), (803, 1205)])
+def test_large_photos_are_cropped_as_pillow_crops_them(sides):
+    coarse = np.random.default_rng(0).integers(0, 255, (12, 16, 3), dtype=np.uint8)
+    stored = encoded(Image.fromarray(coarse).resize(sides, Image.Resampling.BICUBIC), "JPEG", quality=95)
+    with Image.open(io.BytesIO(stored)) as image:
+        expected = np.asarray(ImageOps.fit(image, (48, 48), Image.Resampling.BILINEAR)).transpose(2, 0, 1)
+    difference = np.abs(load(stored, size=(48, 48), resize="crop").astype(int) - expected)
+    assert difference.mean() < 0.3
 
 
 def test_extreme_proportions_can_be_padded():
