@@ -53,6 +53,47 @@ class CellReader:
         return {"loader": self.loader}
 
 
+def as_promised(cell, shape, dtype, step):
+    """Refuse a cell that numpy would silently repeat or round to make it what a loader says its cells are.
+
+    Parameters
+    ----------
+    cell : array-like
+        What the loader's reader gave.
+    shape : tuple of int
+        Shape of all cells.
+    dtype : dtype
+        Their dtype.
+    step : str
+        The loader.
+
+    Returns
+    -------
+    ndarray
+        The cell.
+
+    Raises
+    ------
+    TypeError
+        If it has another shape, or another kind of numbers. It is the loader that is wrong, and not what it read.
+
+    Examples
+    --------
+    >>> from mmsk.lazy import as_promised
+    >>> as_promised([1.5], (2,), "float32", "Length")
+    Traceback (most recent call last):
+        ...
+    TypeError: Length reads a cell of shape (1,) and float64 where its _cell_layout promises (2,) and float32
+    """
+    cell = np.asarray(cell)
+    if cell.shape != tuple(shape) or not np.can_cast(cell.dtype, dtype, "same_kind"):
+        raise TypeError(
+            f"{step} reads a cell of shape {cell.shape} and {cell.dtype} where its _cell_layout promises "
+            f"{tuple(shape)} and {np.dtype(dtype)}"
+        )
+    return cell
+
+
 class LazyCell:
     """A cell of a tensor column that is decoded each time it is asked for.
 
@@ -101,7 +142,8 @@ class LazyCell:
         return len(self.shape)
 
     def __array__(self, dtype=None, copy=None):
-        return np.array(self.read(self.raw), dtype=dtype or self.dtype, copy=copy)
+        cell = as_promised(self.read(self.raw), self.shape, self.dtype, self.step)
+        return np.array(cell, dtype=dtype or self.dtype, copy=copy)
 
     def __repr__(self):
         return f"LazyCell({self.raw!r}, shape={self.shape}, dtype={self.dtype})"

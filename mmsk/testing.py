@@ -4,7 +4,10 @@ scikit-learn's suite feeds numbers; these checks feed what the transformer says 
 """
 
 import pickle
+import random
+import sys
 import threading
+import warnings
 
 import numpy as np
 from sklearn.base import clone
@@ -13,7 +16,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
 
 from mmsk.columns import frame_columns, is_missing
-from mmsk.exceptions import BadInputError
+from mmsk.exceptions import BadInputError, UnreadableCellWarning
 from mmsk.lazy import LazyCell
 
 LOADER_CHECKS: dict = {}
@@ -122,7 +125,7 @@ def _check_clone(loader, cells):
 @_check
 def _check_get_set_params(loader, cells):
     parameters = loader.get_params(deep=False)
-    changed = type(loader)().set_params(**parameters)
+    changed = clone(loader).set_params(**parameters)
     for name, value in parameters.items():
         assert getattr(changed, name) is value, f"set_params changed {name}"
     _assert_raises(ValueError, lambda: clone(loader).set_params(no_such_parameter=1))
@@ -390,9 +393,18 @@ def _check_dtype_is_compact(loader, cells):
 
 @_check
 def _check_random_state_untouched(loader, cells):
-    before = pickle.dumps(np.random.get_state())  # noqa: NPY002 - the caller's state is what this is about
+    clone(loader).fit_transform(_column(cells))  # may import torch
+    before = _random_states()
     clone(loader).fit_transform(_column(cells))
-    assert pickle.dumps(np.random.get_state()) == before, "the caller's random state moved"  # noqa: NPY002
+    for name, state in _random_states().items():
+        assert state == before[name], f"the caller's random state of {name} moved"
+
+
+def _random_states():
+    states = {"random": random.getstate(), "numpy": pickle.dumps(np.random.get_state())}  # noqa: NPY002 - the caller's
+    if "torch" in sys.modules:
+        states["torch"] = sys.modules["torch"].get_rng_state().tolist()
+    return states
 
 
 @_check
@@ -420,10 +432,27 @@ def _check_bad_containers(loader, cells):
 @_check
 def _check_bad_cell(loader, cells):
     strange = object()
-    fitted = clone(loader).fit(_pandas(cells, "sample"))
+    fitted = _with_on_error(loader, "raise").fit(_pandas(cells, "sample"))
     error = _assert_raises(BadInputError, lambda: fitted.transform(_pandas([cells[0], strange], "sample")))
     assert error.row == 1 and error.column == "sample" and error.value is strange, error
     assert error.step == type(loader).__name__ and error.fix, error
+
+
+def _with_on_error(loader, value):
+    return clone(loader).set_params(**({"on_error": value} if "on_error" in loader.get_params(deep=False) else {}))
+
+
+@_check
+def _check_bad_cell_is_missing(loader, cells):
+    if "on_error" not in loader.get_params(deep=False):
+        return
+    fitted = _with_on_error(loader, "missing").fit(_column(cells))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        output = fitted.transform(_column([object(), *cells]))
+    assert any(issubclass(one.category, UnreadableCellWarning) for one in caught), "an unreadable cell gave no warning"
+    assert all(is_missing(value) for value in output[0]), f"an unreadable cell became {output[0]}"
+    _assert_same(output[1:], fitted.transform(_column(cells)))
 
 
 @_check

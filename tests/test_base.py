@@ -10,6 +10,7 @@ from joblib import parallel_config
 
 from mmsk.base import BaseCellTransformer, BaseColumnTransformer, distinct_cells, first_place, spread_cells
 from mmsk.exceptions import BadInputError, UnreadableCellWarning
+from mmsk.lazy import LazyCell
 
 
 class Length(BaseCellTransformer):
@@ -173,6 +174,23 @@ def test_other_exceptions_are_not_taken_for_bad_cells():
 
     with pytest.raises(ZeroDivisionError):
         Broken(on_error="missing").fit_transform(["cat"])
+
+
+@pytest.mark.parametrize("cell", [np.array([1.5]), np.array([[1]]), np.array([1, 2]), np.array(1)])
+def test_a_reader_that_gives_other_cells_than_promised_is_wrong(cell):
+    class Other(Length):
+        def _cell_layout(self):
+            return (1,), np.int16
+
+        def _measure(self, text):
+            return cell
+
+    with pytest.raises(
+        TypeError, match=r"Other reads a cell of shape .* where its _cell_layout promises \(1,\) and int16"
+    ):
+        Other(on_error="missing").fit_transform(["cat"])
+    with pytest.raises(TypeError, match="_cell_layout promises"):
+        np.asarray(LazyCell(Other()._measure, "cat", shape=(1,), dtype=np.int16, step="Other"))
 
 
 def test_cells_of_no_common_layout_are_their_own_arrays():

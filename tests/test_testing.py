@@ -1,7 +1,10 @@
 """The suite is only worth something if it fails: every broken transformer here must be caught by the check named."""
 
+import random
+
 import numpy as np
 import pytest
+import torch
 
 from mmsk.base import BaseCellTransformer, BaseColumnTransformer
 from mmsk.exceptions import BadInputError
@@ -85,6 +88,31 @@ class ReadsTwice(Letters):
 class IsRandom(Letters):
     def _read(self, cell):
         return super()._read(cell) + np.int32(np.random.randint(1000))  # noqa: NPY002
+
+
+class DrawsFromTorch(Letters):
+    def _read(self, cell):
+        torch.rand(1)
+        return super()._read(cell)
+
+
+class DrawsFromPython(Letters):
+    def _read(self, cell):
+        random.random()
+        return super()._read(cell)
+
+
+class FillsUnreadable(Letters):
+    def _read(self, cell):
+        if not isinstance(cell, str) and self.on_error == "missing":
+            return np.zeros(1, dtype=np.int32)
+        return super()._read(cell)
+
+
+class HasARequiredParameter(Letters):
+    def __init__(self, shift, on_error="raise", n_jobs=None, verbose=0):
+        super().__init__(on_error, n_jobs, verbose)
+        self.shift = shift
 
 
 class SpoilsInput(Letters):
@@ -172,6 +200,9 @@ BROKEN = [
     (IsRandom, "idempotent"),
     (IsRandom, "random_state_untouched"),
     (IsRandom, "fit_transform"),
+    (DrawsFromTorch, "random_state_untouched"),
+    (DrawsFromPython, "random_state_untouched"),
+    (FillsUnreadable, "bad_cell_is_missing"),
     (SpoilsInput, "input_unchanged"),
     (WritesIntoReadOnlyInput, "read_only_input"),
     (FillsMissing, "missing_cells"),
@@ -205,3 +236,5 @@ def test_broken_transformer_is_caught(broken, check):
 def test_sound_transformer_passes():
     assert check_loader(Letters(), CELLS) == list(LOADER_CHECKS)
     assert len(LOADER_CHECKS) >= 20
+    check_loader(Letters(on_error="missing"), CELLS)
+    check_loader(HasARequiredParameter(3), CELLS)

@@ -16,7 +16,7 @@ from mmsk.base._distinct import distinct_cells, first_place, spread_cells
 from mmsk.base._threads import run_in_threads
 from mmsk.cache import CellCache, cache_location, cell_keys
 from mmsk.exceptions import BadInputError, CacheWarning, UnreadableCellWarning
-from mmsk.lazy import CellReader, LazyCell
+from mmsk.lazy import CellReader, LazyCell, as_promised
 
 # Parameters that change when and how cells are read, not what is in them.
 _NO_CONTENT = ("on_error", "lazy", "memory", "n_jobs", "verbose")
@@ -37,16 +37,24 @@ class BaseCellTransformer(BaseColumnTransformer):
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from mmsk import BadInputError
     >>> from mmsk.base import BaseCellTransformer
     >>> class Length(BaseCellTransformer):
     ...     def __init__(self, on_error="raise", n_jobs=None, verbose=0):
     ...         self.on_error, self.n_jobs, self.verbose = on_error, n_jobs, verbose
+    ...
     ...     def _cell_layout(self):
-    ...         return (1,), np.int64
+    ...         return (1,), np.int32
+    ...
     ...     def _cell_reader(self):
-    ...         return lambda cell: np.array([len(cell)])
+    ...         return read_length
+    >>> def read_length(cell):
+    ...     if not isinstance(cell, str):
+    ...         raise BadInputError(f"a cell of type {type(cell).__name__} is no text", fix="Give texts.")
+    ...     return np.array([len(cell)], dtype=np.int32)
     >>> Length().transform(["cat", None, "horse"]).tolist()
-    [[array([3])], [None], [array([5])]]
+    [[array([3], dtype=int32)], [None], [array([5], dtype=int32)]]
     """
 
     # A subclass that has no such parameters reads its cells at once and keeps them in memory.
@@ -231,10 +239,10 @@ class BaseCellTransformer(BaseColumnTransformer):
 
     def _cell_writer(self):
         """Give the function that reads a cell into an array; a subclass may spare the copy."""
-        read_cell = self._cell_reader()
+        read_cell, step = self._cell_reader(), type(self).__name__
 
         def write(cell, place):
-            place[...] = read_cell(cell)
+            place[...] = as_promised(read_cell(cell), place.shape, place.dtype, step)
 
         return write
 

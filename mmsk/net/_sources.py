@@ -117,7 +117,7 @@ class UnreadCells:
 
 def _read_lazy(cell, row, name):
     try:
-        return cell.read(cell.raw)
+        return np.asarray(cell)
     except BadInputError as error:
         raise BadInputError(
             error.problem, step=cell.step, row=row, column=name, value=cell.raw, fix=error.fix

@@ -153,14 +153,27 @@ class ModalityMasker(BaseColumnTransformer):
 
     def _masked_table(self, X, *, mask):
         columns, names = self._check_columns(X, reset=False)
+        asked = _get_output_config("transform", self)["dense"]
+        library = type(X).__module__.partition(".")[0]
+        if not mask and getattr(X, "ndim", 2) == 2 and not isinstance(X, list) and asked in ("default", library):
+            return X
         columns = [_as_blankable(column) for column in columns]
         are_texts = [_is_text(column) for column in columns]  # a column may be blanked from top to bottom
+        blank = np.zeros((len(columns[0]), len(columns)), dtype=bool)
         if mask:
-            blank = self._draw(columns, names)
+            drawn = self._draw(columns, names)
             for k, positions in enumerate(self.modalities_.values()):
-                for j in positions:
-                    columns[j][blank[:, k]] = np.nan if is_number_column(columns[j]) else None
-        return self._pack(columns, are_texts, X)
+                blank[:, positions] = drawn[:, [k]]
+            for column, rows in zip(columns, blank.T, strict=True):
+                column[rows] = np.nan if is_number_column(column) else None
+        library = library if asked == "default" else asked
+        if library == "pandas":
+            return self._pack_pandas(columns, blank, X, names_stay=asked == "default")
+        if library == "polars":
+            return self._pack_polars(columns, are_texts)
+        if all(column.dtype != object for column in columns):
+            return np.column_stack(columns)
+        return self._join_columns(columns)
 
     def _draw(self, columns, names):
         """Draw which modalities of which rows are blanked: a bool array of shape (n_rows, n_modalities)."""
@@ -195,31 +208,30 @@ class ModalityMasker(BaseColumnTransformer):
                 summary.update(digests[id(cell)])
             yield int.from_bytes(summary.digest(), "little")
 
-    def _pack(self, columns, are_texts, X):
-        asked = _get_output_config("transform", self)["dense"]
-        library = type(X).__module__.partition(".")[0] if asked == "default" else asked
-        if library == "pandas":
-            import pandas as pd
+    def _pack_pandas(self, columns, blank, X, names_stay):
+        import pandas as pd
 
-            frame = pd.DataFrame(
-                {j: pd.Series(column, dtype=column.dtype) for j, column in enumerate(columns)}, copy=False
-            )
-            frame.index = X.index if hasattr(X, "iloc") else frame.index
-            names_stay = asked == "default" and not hasattr(self, "feature_names_in_")  # names that are no strings
-            frame.columns = X.columns if names_stay else self.get_feature_names_out()
-            return frame
-        if library == "polars":
-            import polars as pl
+        series = {j: pd.Series(column, dtype=column.dtype) for j, column in enumerate(columns)}
+        is_frame = hasattr(X, "dtypes") and hasattr(X, "iloc") and X.ndim == 2
+        for j, dtype in enumerate(X.dtypes) if is_frame else ():
+            # Times, categories and the like stay what they are, which arrays of objects do not know.
+            if not isinstance(dtype, np.dtype) or dtype.kind in "mM":
+                series[j] = X.iloc[:, j].mask(blank[:, j]).reset_index(drop=True)
+        frame = pd.DataFrame(series, copy=False)
+        frame.index = X.index if hasattr(X, "iloc") else frame.index
+        names_stay &= not hasattr(self, "feature_names_in_")  # names that are no strings
+        frame.columns = X.columns if names_stay else self.get_feature_names_out()
+        return frame
 
-            names = self.get_feature_names_out()
-            columns = [
-                _polars_column(pl, name, column, is_text)
-                for name, column, is_text in zip(names, columns, are_texts, strict=True)
-            ]
-            return pl.DataFrame(columns)
-        if all(column.dtype != object for column in columns):
-            return np.column_stack(columns)
-        return self._join_columns(columns)
+    def _pack_polars(self, columns, are_texts):
+        import polars as pl
+
+        names = self.get_feature_names_out()
+        columns = [
+            _polars_column(pl, name, column, is_text)
+            for name, column, is_text in zip(names, columns, are_texts, strict=True)
+        ]
+        return pl.DataFrame(columns)
 
 
 def _as_blankable(column):

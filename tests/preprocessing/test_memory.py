@@ -35,7 +35,7 @@ def texts(directory, suffix, n=20_000):
         (MelSpectrogram(16_000, duration=5.0, hop_length=64), sounds, "wav"),
         (ImageLoader(size=(300, 300)), photos, "jpg"),
         (ImageLoader(size=(300, 300), n_jobs=2), photos, "png"),
-        (CharEncoder(max_length=400), texts, ""),
+        (CharEncoder(max_length=1000), texts, ""),
         (CharEncoder(max_length=400, vocabulary="unicode"), texts, "\N{SNOWMAN}"),
     ],
     ids=lambda value: type(value).__name__ if hasattr(value, "fit") else None,

@@ -163,10 +163,47 @@ def test_frames_stay_frames_and_keep_dtypes():
     assert isinstance(masked, pd.DataFrame) and masked.index.tolist() == frame.index.tolist()
     assert masked.columns.tolist() == frame.columns.tolist()
     assert masked["age"].dtype == np.float64 and masked["weight"].dtype == np.float64
-    assert masked["age"].isna().any() and masked["caption"].map(lambda cell: cell is None).any()
+    assert masked["age"].isna().any() and masked["caption"].isna().any()
+    assert masked["caption"].dtype == frame["caption"].dtype
+    assert masked["image__photo"].map(lambda cell: cell is None).any()
     pd.testing.assert_frame_equal(frame, before)
     kept = masked["image__photo"].map(lambda cell: cell is not None)
     assert masked.loc[kept, "image__photo"].iloc[0] is frame.loc[kept, "image__photo"].iloc[0]
+
+
+def test_times_categories_and_the_like_keep_their_dtype_and_value():
+    n_rows = 40
+    frame = pd.DataFrame(
+        {
+            "text": [f"text {i}" for i in range(n_rows)],
+            "time": pd.to_datetime(np.arange(n_rows)),  # nanoseconds
+            "zone": pd.date_range("2020", periods=n_rows, tz="UTC"),
+            "kind": pd.Categorical(list("abcd") * 10),
+            "word": pd.array(["a", None] * 20, dtype="string"),
+            "count": pd.array([1, None] * 20, dtype="Int64"),
+            "flag": np.arange(n_rows) % 2 > 0,
+        },
+        index=range(5, 5 + n_rows),
+    )
+    masked = ModalityMasker(random_state=0).fit_transform(frame)
+    for name in frame.columns.drop("flag"):
+        assert masked[name].dtype == frame[name].dtype, name
+        kept = masked[name].dropna()
+        assert 0 < len(kept) < frame[name].notna().sum(), name
+        pd.testing.assert_series_equal(kept, frame.loc[kept.index, name])
+
+
+@pytest.mark.parametrize("form", ["frame", "polars", "array", "objects"])
+def test_transform_gives_tables_as_they_are(form):
+    frame = pd.DataFrame({"id": [2**60 + 1, 5], "text": ["a", None]})
+    table = {
+        "frame": frame,
+        "polars": pl.DataFrame({"id": [2**60 + 1, 5], "text": ["a", None]}),
+        "array": np.array([[2**60 + 1, 3], [4, 5]]),
+        "objects": frame.to_numpy(),
+    }[form]
+    masker = ModalityMasker(when="fit", rate=1.0, random_state=0).fit(table)
+    assert masker.transform(table) is table
 
 
 def test_polars_frames_stay_polars_frames():
