@@ -28,8 +28,8 @@ class CutMix(BaseMix):
     Notes
     -----
     S. Yun et al., "CutMix: regularization strategy to train strong classifiers with localizable features", ICCV 2019.
-    A share and a place are drawn for every row, not for every batch, and pieces lie within the cell, so that the share
-    is kept to the pixel (theirs are cut off at the edge).
+    A share and a place are drawn for every row, not for every batch, and pieces lie within the cell (theirs are cut off
+    at the edge), so that the share is kept but for the rounding of their sides to whole pixels.
 
     Examples
     --------

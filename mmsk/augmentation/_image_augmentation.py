@@ -25,7 +25,7 @@ class ImageAugmentation(BaseAugmentation):
     rotation : float, default=10.0
         Largest angle in degrees, in both directions.
     shift : float, default=0.1
-        Largest shift as a share of height and of width.
+        Largest shift of the centre as a share of height and of width; zoom and rotation are about the new centre.
     shear : float, default=0.0
         Largest shear angle in degrees, below 90: rows are pushed sideways.
     zoom : float, default=0.1

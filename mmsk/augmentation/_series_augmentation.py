@@ -17,7 +17,8 @@ class SeriesAugmentation(BaseAugmentation):
     Parameters
     ----------
     time_warp : float, default=0.1
-        The clock runs at a smoothly changing speed from ``1 - time_warp`` to ``1 + time_warp``; start and end stay.
+        The clock runs at a smoothly changing speed, drawn from ``1 - time_warp`` to ``1 + time_warp`` and then scaled
+        so that start and end stay.
     scaling : float, default=0.1
         Standard deviation of the factor that each channel is multiplied by, which is 1 in the mean.
     jitter : float, default=0.05

@@ -23,7 +23,8 @@ class WaveformAugmentation(BaseAugmentation):
     Parameters
     ----------
     crop : int, default=None
-        Samples of a random piece that longer cells are cut to; shorter ones stay as they are.
+        Samples of a random piece that longer cells are cut to; shorter ones stay as they are. It needs a network that
+        takes sounds of any length, as the default ones do.
     shift : float, default=0.1
         Largest shift as a share of the length, in both directions; what leaves at one end comes back at the other.
     time_stretch : tuple of float, default=None

@@ -7,6 +7,7 @@ import torch
 from skorch.helper import predefined_split
 from torch import nn
 
+from mmsk.augmentation import WaveformAugmentation
 from mmsk.exceptions import BadInputError
 from mmsk.net._augmenter import Augmenter
 from mmsk.net._batches import Batches, Rows, RowSubset
@@ -14,6 +15,7 @@ from mmsk.net._callbacks import make_callbacks
 from mmsk.net._random import RandomFrom, give_generator, make_generators
 from mmsk.net._skorch import FusedNet
 from mmsk.nn import FusedNetwork, guard_narrow
+from mmsk.nn._layers import evaluating
 
 
 @dataclass(frozen=True)
@@ -257,6 +259,7 @@ def train(net, plan, cells, target, weight, valid_rows, seed, epochs, augment=()
     net.iterator_train__generator = generators["order"]
     net.iterator_train__balanced = balanced
     net.iterator_train__augment = Augmenter(augment, plan.modalities, generators["augmentation"]) if augment else None
+    _check_crops(net.module_, plan.modalities, augment)
     net.train_split = None
     if valid_rows is not None:
         net.train_split = predefined_split(RowSubset(rows, torch.from_numpy(valid_rows)))
@@ -277,6 +280,29 @@ def train(net, plan, cells, target, weight, valid_rows, seed, epochs, augment=()
         raise KeyboardInterrupt
     if not is_finite(net.module_):
         raise BadInputError("training ended with weights that are not finite", fix="Lower lr, or scale the columns.")
+
+
+def _check_crops(network, modalities, augment):
+    """Refuse to cut sounds for a network that was built for longer ones; torch would speak of shapes of matrices."""
+    augmentations = dict(augment)
+    for modality, encoder in zip(modalities, network.encoders, strict=True):
+        augmentation = augmentations.get(modality.key)
+        crop = augmentation.crop if isinstance(augmentation, WaveformAugmentation) else None
+        if crop is None or crop >= modality.shape[-1]:
+            continue
+        cells = network.like.new_zeros(2, *modality.shape[:-1], crop, dtype=getattr(torch, modality.dtype))
+        try:
+            if network.takes == "inputs":
+                raise RuntimeError("inputs are joined in one network")
+            with evaluating(encoder), torch.no_grad():
+                encoder.forward(cells)  # not the compiled one, which would be compiled for this
+        except RuntimeError as error:
+            raise BadInputError(
+                f"modality {modality.key!r} is read by a network built for {modality.shape[-1]} samples, which cannot "
+                f"take the {crop} that are left: {error}",
+                step="augment",
+                fix="Leave crop out, let it keep more, or choose a network that takes sounds of any length.",
+            ) from error
 
 
 def is_finite(network):

@@ -1,12 +1,21 @@
 import librosa
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
 
-from mmsk import AudioLoader, BadInputError
+from mmsk import (
+    AudioLoader,
+    BadInputError,
+    MelSpectrogram,
+    MultiModalClassifier,
+    SpectrogramEncoder,
+    WaveformEncoder,
+)
 from mmsk.augmentation import WaveformAugmentation
 from mmsk.augmentation._vocoder import stretch
+from mmsk.columns import make_column
 from tests.augmentation.cells import STILL, generator
 from tests.preprocessing.files import make_tone, write_sound
 
@@ -177,3 +186,31 @@ def test_a_batch_of_which_no_row_is_drawn():
     sounds = tones(2)
     changed = only(time_stretch=(0.8, 1.25), pitch_shift=(-2, 2), probability=1e-9)(sounds, generator())
     assert torch.equal(changed, sounds)
+
+
+@pytest.mark.parametrize(
+    ("crop", "parameters"),
+    [
+        (2000, {"fusion": "early"}),
+        (
+            2000,
+            {
+                "encoders": [
+                    ("sound", SpectrogramEncoder("cnn2d", frontend=MelSpectrogram(n_fft=256, hop_length=64, n_mels=20)))
+                ]
+            },
+        ),
+        (500, {"encoders": [("sound", WaveformEncoder("cnn1d"))]}),
+    ],
+)
+def test_a_crop_that_the_network_cannot_take_is_refused(crop, parameters):
+    sounds = np.random.default_rng(0).normal(size=(8, 4000)).astype(np.float32)
+    table, y = pd.DataFrame({"sound": make_column(sounds)}), [0, 1] * 4
+
+    def model(crop):
+        augment = [("sound", WaveformAugmentation(crop=crop))]
+        return MultiModalClassifier(augment=augment, max_epochs=1, random_state=0, **parameters)
+
+    with pytest.raises(BadInputError, match=f"augment: modality 'sound' .* built for 4000 samples.* the {crop} that"):
+        model(crop).fit(table, y)
+    assert model(4000).fit(table, y).n_iter_ == 1
