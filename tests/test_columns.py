@@ -92,6 +92,15 @@ def test_a_series_is_one_column():
     assert columns.frame_presence(np.zeros((2, 0))).shape == (2, 0)
 
 
+def test_what_is_masked_is_not_there():
+    mask = [[True, False], [False, False]]
+    for dtype, expected in ((np.int64, np.float64), (np.float32, np.float32), (object, object), (str, object)):
+        array = np.ma.array(np.array([[9, 2], [3, 4]]).astype(dtype), mask=mask)
+        _, (first, second) = columns.frame_columns(array)
+        assert first.dtype == second.dtype == expected
+        assert columns.presence_of(first).tolist() == [False, True] and columns.presence_of(second).all()
+
+
 def test_row_labels_make_no_frame_of_a_series():
     series = pd.Series(["a", "b"], index=["columns", "isetitem"], name="caption")
     assert not columns.is_frame(series)

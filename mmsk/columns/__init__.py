@@ -12,12 +12,13 @@ from mmsk.columns._cells import (
     presence_of,
     stack_column,
 )
-from mmsk.columns._frames import frame_columns, frame_presence, is_frame, join_columns, rows_to_table
+from mmsk.columns._frames import blank_masked, frame_columns, frame_presence, is_frame, join_columns, rows_to_table
 from mmsk.columns._labels import check_groups, check_labels
 from mmsk.columns._modalities import TABLE, group_columns, group_raw_columns, is_number_column
 
 __all__ = [
     "TABLE",
+    "blank_masked",
     "check_groups",
     "check_labels",
     "frame_columns",

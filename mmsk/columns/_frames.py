@@ -30,6 +30,35 @@ def is_frame(X):
     return columns is not None and not callable(columns)
 
 
+def blank_masked(X):
+    """Blank what a masked array of numpy masks; scikit-learn would read what lies beneath.
+
+    Parameters
+    ----------
+    X : object
+        Whatever was given as a table.
+
+    Returns
+    -------
+    object
+        Anything but a masked array as it is; of that an array with NaN, or None among objects.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mmsk.columns import blank_masked
+    >>> blank_masked(np.ma.array([[1, -99], [3, 4]], mask=[[False, True], [False, False]]))
+    array([[ 1., nan],
+           [ 3.,  4.]])
+    """
+    if not isinstance(X, np.ma.MaskedArray):
+        return X
+    is_number = X.dtype.kind in "iufbc"
+    cells = X.data.astype(np.result_type(X.dtype, np.float32) if is_number else object)
+    cells[np.ma.getmaskarray(X)] = np.nan if is_number else None
+    return cells
+
+
 def frame_columns(X):
     """List the columns of a table as 1-D arrays, whatever holds them.
 
@@ -64,6 +93,7 @@ def frame_columns(X):
     if hasattr(X, "to_numpy") and getattr(X, "ndim", 1) == 1:  # a Series
         name = getattr(X, "name", None)
         return (None if name in (None, "") else [str(name)]), [_to_array(X)]
+    X = blank_masked(X)
     if isinstance(X, np.ndarray):
         return None, [_to_array(X)] if X.ndim == 1 else [_to_array(column) for column in X.T]
     rows = list(X)

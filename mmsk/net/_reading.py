@@ -7,7 +7,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
 
-from mmsk.columns import frame_columns, is_frame, is_missing, is_tensor_column, make_column
+from mmsk.columns import blank_masked, frame_columns, is_frame, is_missing, is_tensor_column, make_column
 from mmsk.exceptions import BadInputError
 from mmsk.net._cells import put_numbers
 
@@ -94,6 +94,7 @@ def _read_numbers(estimator, X, reset):
 
 def _as_table(X):
     """Give a single column, however it came, the shape of a table."""
+    X = blank_masked(X)
     if isinstance(X, np.ndarray) and X.ndim > 2:  # a block of cells
         return make_column(X)[:, None]
     if isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype == object and is_tensor_column(X):

@@ -267,3 +267,14 @@ def test_a_modality_that_only_rows_of_weight_zero_have():
     few = X.assign(sound__clip=X["sound__clip"].where(np.arange(len(X)) < 6))
     weight = np.where(np.arange(len(X)) < 6, 0.0, 1.0)
     refused(lambda: small().fit(few, Y, sample_weight=weight), "'sound' is missing from every training row", "weight")
+
+
+def test_masked_numbers_are_missing_ones():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 3)), np.arange(40) % 2
+    mask = rng.random(X.shape) < [0, 0.2, 0.4]
+    holes = np.where(mask, np.nan, X)
+    model = MultiModalClassifier(max_epochs=2, random_state=0)
+    expected = model.fit(holes, y).predict_proba(holes)
+    masked = np.ma.array(np.where(mask, -999, X), mask=mask)
+    np.testing.assert_array_equal(model.fit(masked, y).predict_proba(masked), expected)
