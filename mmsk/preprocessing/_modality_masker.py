@@ -14,7 +14,7 @@ from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import check_is_fitted
 
 from mmsk.base import BaseColumnTransformer
-from mmsk.columns import group_raw_columns, is_missing, is_number_column, presence_of
+from mmsk.columns import group_raw_columns, is_frame, is_missing, is_number_column, presence_of
 from mmsk.exceptions import BadInputError
 from mmsk.lazy import LazyCell
 
@@ -155,7 +155,7 @@ class ModalityMasker(BaseColumnTransformer):
         columns, names = self._check_columns(X, reset=False)
         asked = _get_output_config("transform", self)["dense"]
         library = type(X).__module__.partition(".")[0]
-        if not mask and getattr(X, "ndim", 2) == 2 and not isinstance(X, list) and asked in ("default", library):
+        if not mask and (is_frame(X) or getattr(X, "ndim", 1) == 2) and asked in ("default", library):
             return X
         columns = [_as_blankable(column) for column in columns]
         are_texts = [_is_text(column) for column in columns]  # a column may be blanked from top to bottom
@@ -170,7 +170,7 @@ class ModalityMasker(BaseColumnTransformer):
         if library == "pandas":
             return self._pack_pandas(columns, blank, X, names_stay=asked == "default")
         if library == "polars":
-            return self._pack_polars(columns, are_texts)
+            return self._pack_polars(columns, are_texts, blank, X)
         if all(column.dtype != object for column in columns):
             return np.column_stack(columns)
         return self._join_columns(columns)
@@ -212,8 +212,7 @@ class ModalityMasker(BaseColumnTransformer):
         import pandas as pd
 
         series = {j: pd.Series(column, dtype=column.dtype) for j, column in enumerate(columns)}
-        is_frame = hasattr(X, "dtypes") and hasattr(X, "iloc") and X.ndim == 2
-        for j, dtype in enumerate(X.dtypes) if is_frame else ():
+        for j, dtype in enumerate(X.dtypes) if is_frame(X) and hasattr(X, "iloc") else ():
             # Times, categories and the like stay what they are, which arrays of objects do not know.
             if not isinstance(dtype, np.dtype) or dtype.kind in "mM":
                 series[j] = X.iloc[:, j].mask(blank[:, j]).reset_index(drop=True)
@@ -223,15 +222,19 @@ class ModalityMasker(BaseColumnTransformer):
         frame.columns = X.columns if names_stay else self.get_feature_names_out()
         return frame
 
-    def _pack_polars(self, columns, are_texts):
+    def _pack_polars(self, columns, are_texts, blank, X):
         import polars as pl
 
         names = self.get_feature_names_out()
-        columns = [
+        series = [
             _polars_column(pl, name, column, is_text)
             for name, column, is_text in zip(names, columns, are_texts, strict=True)
         ]
-        return pl.DataFrame(columns)
+        for j, dtype in enumerate(X.dtypes) if isinstance(X, pl.DataFrame) else ():
+            if not dtype.is_numeric() and dtype != pl.Boolean:
+                nothing = pl.Series(names[j], [None] * len(X), dtype=dtype)
+                series[j] = X.to_series(j).zip_with(pl.Series(~blank[:, j]), nothing)
+        return pl.DataFrame(series)
 
 
 def _as_blankable(column):

@@ -193,6 +193,24 @@ def test_times_categories_and_the_like_keep_their_dtype_and_value():
         pd.testing.assert_series_equal(kept, frame.loc[kept.index, name])
 
 
+def test_columns_of_polars_keep_their_dtype():
+    n_rows = 20
+    frame = pl.DataFrame(
+        {
+            "text": [f"text {i}" for i in range(n_rows)],
+            "day": [datetime.date(2020, 1, 1 + i) for i in range(n_rows)],
+            "kind": pl.Series(["a", "b"] * 10, dtype=pl.Categorical),
+            "clip": pl.Series(np.arange(80.0).reshape(20, 4).tolist(), dtype=pl.Array(pl.Float32, 4)),
+            "photo": pl.Series([np.full((2, 2), i) for i in range(n_rows)], dtype=pl.Object),
+        }
+    )
+    masked = ModalityMasker(random_state=0).fit_transform(frame)
+    assert masked.schema == frame.schema
+    presence = frame_presence(masked)
+    assert presence.any(axis=0).all() and not presence.all(axis=0).any()
+    assert masked["day"].drop_nulls().is_in(frame["day"]).all()
+
+
 @pytest.mark.parametrize("form", ["frame", "polars", "array", "objects"])
 def test_transform_gives_tables_as_they_are(form):
     frame = pd.DataFrame({"id": [2**60 + 1, 5], "text": ["a", None]})
