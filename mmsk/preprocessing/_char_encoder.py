@@ -3,11 +3,13 @@
 import unicodedata
 from functools import cache
 from numbers import Integral
+from types import NoneType
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from mmsk.base import BaseColumnTransformer, distinct_cells, first_place, spread_cells
+from mmsk.base import BaseColumnTransformer, distinct_cells, spread_cells
+from mmsk.columns import is_missing
 from mmsk.exceptions import BadInputError
 
 PADDING = 0
@@ -87,7 +89,8 @@ class CharEncoder(BaseColumnTransformer):
             self.vocabulary_size_ = _N_CODE_POINTS + _FIRST
             return
         seen = np.zeros(_N_CODE_POINTS, dtype=bool)
-        texts = self._read_texts(*distinct_cells(columns), names)
+        self._check_texts(columns, names)
+        texts = self._normalized(distinct_cells(columns)[0])
         holds_zero = False
         for chunk in self._chunks(texts):
             points, zeros = self._code_points(texts[chunk])
@@ -98,8 +101,9 @@ class CharEncoder(BaseColumnTransformer):
         self.vocabulary_size_ = len(self.vocabulary_) + _FIRST
 
     def _transform_columns(self, columns, names):
+        self._check_texts(columns, names)
         raw, slots = distinct_cells(columns)
-        texts = self._read_texts(raw, slots, names)
+        texts = self._normalized(raw)
         codes = np.empty((len(texts), self.max_length), dtype=self._dtype)
         code_table = cache(self._code_table)
         for chunk in self._chunks(texts):
@@ -112,24 +116,24 @@ class CharEncoder(BaseColumnTransformer):
         fits_bytes = self.vocabulary == "learned" and self.vocabulary_size_ <= _N_BYTES
         return np.uint8 if fits_bytes else np.int32
 
-    def _read_texts(self, raw, slots, names):
-        # Whole lists go through functions written in C, as a loop over the texts would take longer than their codes.
-        if not set(map(type, raw)) <= {str}:
-            self._check_texts(raw, slots, names)
+    # Whole lists go through functions written in C, as a loop over the texts would take longer than their codes.
+    def _normalized(self, raw):
         texts = list(map(str.lower, raw)) if self.lowercase else raw
         if self.normalization is None or all(map(str.isascii, texts)):  # which is in every normal form already
             return texts
         return [unicodedata.normalize(self.normalization, text) for text in texts]
 
-    def _check_texts(self, raw, slots, names):
-        for i, text in enumerate(raw):
-            if not isinstance(text, str):
-                error = BadInputError(
-                    f"a cell of type {type(text).__name__} came where a text was expected",
-                    fix="Convert the column to str, or give it to a transformer of numbers.",
-                )
-                row, j = first_place(i, slots)
-                raise self._bad_cell(error, row, names[j], text)
+    def _check_texts(self, columns, names):
+        for column, name in zip(columns, names, strict=True):
+            if set(map(type, column)) <= {str, NoneType}:
+                continue
+            for row, cell in enumerate(column):
+                if not isinstance(cell, str) and not is_missing(cell):
+                    error = BadInputError(
+                        f"a cell of type {type(cell).__name__} came where a text was expected",
+                        fix="Convert the column to str, or give it to a transformer of numbers.",
+                    )
+                    raise self._bad_cell(error, row, name, cell)
 
     def _chunks(self, texts):
         step = max(1, _CHUNK // self.max_length)

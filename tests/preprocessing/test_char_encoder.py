@@ -1,4 +1,5 @@
 import unicodedata
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,6 +29,12 @@ def test_codes_are_bytes_as_long_as_the_vocabulary_allows(first, n_letters, dtyp
     assert all(cell.dtype == dtype for cell in cells)
     assert cells[0].tolist() == [*range(2, n_letters + 2), *[0] * (300 - n_letters)]
     assert cells[1][1:6].tolist() == [2, 3, 4, 5, 6] and cells[2][0] == 1
+
+
+def test_a_path_is_no_text_even_beside_the_same_text():
+    for cells in (["a.txt", Path("a.txt")], [Path("a.txt"), "a.txt"]):
+        with pytest.raises(BadInputError, match="Path came where a text was expected"):
+            CharEncoder(vocabulary="unicode").fit_transform(cells)
 
 
 def test_vocabulary_does_not_depend_on_order():
