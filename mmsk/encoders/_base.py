@@ -8,10 +8,11 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit
 from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import Interval
 
-from mmsk import net, nn
+from mmsk import nn
 from mmsk.exceptions import BadInputError
 from mmsk.net import NeuralEstimator
 from mmsk.net._constraints import TRAINING_CONSTRAINTS
+from mmsk.net._held_out import training_weight
 from mmsk.net._target import is_regression, read_classes, read_values, target_statistics
 
 
@@ -60,7 +61,7 @@ class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEstim
         module = self.net_.module_.encoders[0] if hasattr(self, "net_") else getattr(self, "_module", None)
         if module is None:
             raise NotFittedError(f"This {type(self).__name__} has no weights yet: fit it, or the model it is part of.")
-        nn.write_weights(net.weights_to_numpy(module), path, type(self).__name__)
+        nn.write_weights(nn.weights_to_numpy(module), path, type(self).__name__)
         return self
 
     def load_into(self, module):
@@ -131,7 +132,8 @@ class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEstim
             read = self._collect(table, rows)
             vars(self).pop("classes_", None)
             y, weight = y[rows], weight[rows]
-            mean, scale = target_statistics(y, weight, step)
+            held_out = self._begin(y, rows)
+            mean, scale = target_statistics(y, training_weight(weight, held_out), step)
             target, task, n_outputs = (y - mean) / scale, "regression", y.shape[1]
         else:
             classes, target = read_classes(y, step)
@@ -139,7 +141,8 @@ class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEstim
             read = self._collect(table, rows)
             self.classes_ = classes
             target, weight, task, n_outputs = target[rows], weight[rows], "classification", len(classes)
-        self._train(read, target, weight, task, n_outputs, held_out=self._begin(target, rows))
+            held_out = self._begin(target, rows)
+        self._train(read, target, weight, task, n_outputs, held_out=held_out)
         self._n_features_out = self.net_.module_.dims[0]
         return self
 

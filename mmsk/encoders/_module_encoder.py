@@ -63,7 +63,8 @@ class ModuleEncoder(BaseEncoder):
     Notes
     -----
     The module must be importable where a pickled model is opened. Its random draws, at the start and while training,
-    come from `random_state` like all others.
+    come from `random_state` like all others. Of what it keeps, `save_weights` writes parameters and persistent buffers:
+    whatever else was drawn or learned is not there when another encoder starts from the file.
 
     Examples
     --------

@@ -20,8 +20,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "learn_statistics",
             "outputs",
             "train",
-            "weights_from_numpy",
-            "weights_to_numpy",
         ],
     },
 )

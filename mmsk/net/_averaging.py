@@ -21,7 +21,8 @@ class WeightAverage:
     def __init__(self, module, decay):
         self.decay = decay
         self.n_steps = 0
-        self.weights = [value for value in module.state_dict().values() if value.is_floating_point()]
+        kept = module.state_dict().values()  # with what modules keep by get_extra_state
+        self.weights = [value for value in kept if torch.is_tensor(value) and value.is_floating_point()]
         self.average = [value.clone() for value in self.weights]
         self.aside = None
 

@@ -11,7 +11,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from mmsk.exceptions import BadInputError
 from mmsk.net._progress import EpochBar
-from mmsk.nn import write_weights
+from mmsk.nn import load_state, read_weights, weights_to_numpy, write_weights
 
 
 def make_callbacks(settings):
@@ -85,18 +85,16 @@ class BestWeights(Checkpoint):
 
     def on_train_end(self, net, **kwargs):
         """Go back to the best weights; the history stays that of all epochs."""
-        history = net.history
-        super().on_train_end(net, **kwargs)
-        net.history = history
+        path = Path(self.get_formatted_files(net)["f_params"])
+        if path.is_file():  # no epoch is the best one where every loss is NaN
+            load_state(net.module_, read_weights(path, "checkpoint"), repr(str(path)), "checkpoint")
 
     def _save_params(self, f, net, f_name, log_name):
         if f_name == "f_history":
             super()._save_params(f, net, f_name, log_name)
             return
         # skorch's keeps errors to itself, and safetensors refuses weights that do not lie in order.
-        state = net.module_.state_dict()
-        arrays = {name: value.detach().cpu().contiguous().numpy() for name, value in state.items()}
-        write_weights(arrays, f, "checkpoint")
+        write_weights(weights_to_numpy(net.module_), f, "checkpoint")
 
 
 class ReduceRate(LRScheduler):

@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length, check_is_fitted
 
-from mmsk import net
+from mmsk import net, nn
 from mmsk.exceptions import BadInputError
 from mmsk.net._cells import collect, warn_cut
 from mmsk.net._constraints import check_encoder, check_sizes
@@ -288,7 +288,7 @@ class NeuralEstimator(BaseEstimator):
         state = dict(super().__getstate__())
         trained = state.pop("net_", None)
         if trained is not None:
-            state["_weights"] = net.weights_to_numpy(trained.module_)
+            state["_weights"] = nn.weights_to_numpy(trained.module_)
             state["_mixed"] = trained.mixed
             state["history_"] = [dict(row) for row in self.history_]
         return state
@@ -301,9 +301,10 @@ class NeuralEstimator(BaseEstimator):
         if weights is None:
             return
         # The net is rebuilt on whatever device there is; the parameter keeps what the user set.
-        generator = net.make_generators(0, "cpu", ("weights",))["weights"]
+        # What is drawn and not part of the state of a user's module comes out as it did in fit.
+        generator = net.make_generators(self._seed, "cpu", ("weights",))["weights"]
         network = net.build_network(self._plan, self._encoders, generator)
-        net.weights_from_numpy(network, weights)
+        nn.weights_from_numpy(network, weights)
         self._build_net(network, mixed)
         self.net_.history.extend(self.history_)
         self.history_ = self.net_.history

@@ -65,7 +65,11 @@ def held_out_rows(target, groups, fraction, classes, seed, step, numbers=None):
                 row=row if numbers is None else int(numbers[row]),
                 fix="Add rows of that class, or train without early_stopping and validation_fraction.",
             ) from error
-        raise BadInputError(str(error), step=step, fix="Change validation_fraction.") from error
+        raise BadInputError(
+            f"{fraction:g} of {len(target)} rows cannot be held out for validation: {error}",
+            step=step,
+            fix="Add rows, hold out more by validation_fraction where there is one, or train without early_stopping.",
+        ) from error
 
 
 def training_weight(weight, held_out):

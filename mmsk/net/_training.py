@@ -356,34 +356,3 @@ def outputs(net, cells, embed=False):
     inputs, _ = next(iter(rows.batches(torch.arange(n_rows), 1)))
     result = network.fuse(*network.encode(**inputs)) if embed else network(**inputs)[0]
     return result.cpu().numpy()
-
-
-def weights_to_numpy(network):
-    """Copy weights and buffers into numpy arrays.
-
-    Parameters
-    ----------
-    network : FusedNetwork
-        The network.
-
-    Returns
-    -------
-    dict of str to ndarray
-        Arrays by name.
-    """
-    return {name: value.detach().cpu().contiguous().numpy().copy() for name, value in network.state_dict().items()}
-
-
-def weights_from_numpy(network, weights):
-    """Load what :func:`weights_to_numpy` gave, keeping each array's dtype.
-
-    Parameters
-    ----------
-    network : FusedNetwork
-        The network.
-    weights : dict of str to ndarray
-        Arrays by name.
-    """
-    state = {name: torch.from_numpy(np.array(value)) for name, value in weights.items()}
-    network.load_state_dict(state, assign=True)
-    network.to(memory_format=torch.channels_last)

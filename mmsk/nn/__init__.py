@@ -19,6 +19,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "_text": ["CharacterNetwork", "SeluCharacterNetwork"],
         "_transfer": ["TransferNetwork", "frozen_features"],
         "_waveform": ["WaveformNetwork"],
-        "_weights": ["load_state", "read_weights", "write_weights"],
+        "_weights": ["load_state", "read_weights", "weights_from_numpy", "weights_to_numpy", "write_weights"],
     },
 )

@@ -8,6 +8,7 @@ from torch import nn
 from mmsk.exceptions import BadInputError
 from mmsk.nn._layers import Dropout, Projection, Standardize
 from mmsk.nn._transfer import TransferNetwork, find_stages
+from mmsk.nn._weights import with_versions
 
 _STEP = "ImageEncoder"
 # What timm calls the network that Keras and the literature call otherwise.
@@ -74,7 +75,8 @@ class Backbone(TransferNetwork):
         dict of str to Tensor
             Without those of layers the trunk lacks; positions of a vision transformer fit the size of the photos.
         """
-        state = {name: value for name, value in state.items() if not name.startswith(self.dropped)}
+        kept = {name: value for name, value in state.items() if not name.startswith(self.dropped)}
+        state = with_versions(kept, self.trunk)
         position = state.get("encoder.pos_embedding")
         if position is not None and position.shape != self.trunk.encoder.pos_embedding.shape:
             from torchvision.models.vision_transformer import interpolate_embeddings

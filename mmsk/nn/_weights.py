@@ -1,8 +1,10 @@
 """Weights in files: of encoders that were saved, of torchvision, of anyone's training."""
 
 import pickle
+from collections import OrderedDict
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
@@ -22,7 +24,19 @@ def write_weights(arrays, path, step):
         The file.
     step : str
         Who writes, kept in the file.
+
+    Raises
+    ------
+    BadInputError
+        If the place cannot be written to, or a module keeps something else than tensors.
     """
+    for name, value in arrays.items():
+        if not isinstance(value, np.ndarray):
+            raise BadInputError(
+                f"the network keeps {name!r}, a {type(value).__name__}, which a file of weights cannot hold",
+                step=step,
+                fix="Pickle the model, or keep it in a buffer instead of get_extra_state.",
+            )
     try:
         save_file(arrays, path, metadata={"encoder": step})
     except (OSError, SafetensorError) as error:
@@ -119,4 +133,63 @@ def load_state(module, state, source, step):
                 step=step,
                 fix=fix,
             )
-    module.load_state_dict(state, strict=False)
+    module.load_state_dict(with_versions(state, module), strict=False)
+
+
+def with_versions(state, module):
+    """Say which version of each layer's format weights have, as some layers of torchvision refuse those that do not.
+
+    Parameters
+    ----------
+    state : dict of str to Tensor
+        Weights by name.
+    module : nn.Module
+        What they are for: where they do not say it themselves, they are taken to be of its versions.
+
+    Returns
+    -------
+    OrderedDict of str to Tensor
+        The same weights.
+    """
+    versions = getattr(state, "_metadata", None) or module.state_dict()._metadata
+    state = OrderedDict(state)
+    state._metadata = versions
+    return state
+
+
+def weights_to_numpy(module):
+    """Copy weights and buffers into numpy arrays.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The network.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Arrays by name; what a module keeps by `get_extra_state` stays as it is.
+    """
+    return {
+        name: value if _is_extra(name) else value.detach().cpu().contiguous().numpy().copy()
+        for name, value in module.state_dict().items()
+    }
+
+
+def _is_extra(name):
+    return name.endswith("_extra_state")  # torch.nn.modules.module has it so
+
+
+def weights_from_numpy(module, weights):
+    """Load what :func:`weights_to_numpy` gave, keeping each array's dtype.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The network.
+    weights : dict of str to ndarray
+        Arrays by name.
+    """
+    state = {name: value if _is_extra(name) else torch.from_numpy(np.array(value)) for name, value in weights.items()}
+    module.load_state_dict(with_versions(state, module), assign=True)
+    module.to(memory_format=torch.channels_last)

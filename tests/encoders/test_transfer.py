@@ -226,6 +226,53 @@ def test_characters_that_both_tasks_have_keep_their_vectors(tmp_path):
     assert not torch.equal(now.embedding.weight[1], was.embedding.weight[1])
 
 
+class Scattered(torch.nn.Module):
+    """What it multiplies with was drawn, and is no part of its state; what it counts is, but is no tensor."""
+
+    def __init__(self, n_inputs=3):
+        super().__init__()
+        self.register_buffer("directions", torch.randn(n_inputs, 4), persistent=False)
+        self.layer = torch.nn.Linear(4, 3)
+        self.n_calls = 0
+
+    def get_extra_state(self):
+        return {"n_calls": self.n_calls}
+
+    def set_extra_state(self, state):
+        self.n_calls = state["n_calls"]
+
+    def forward(self, x):
+        self.n_calls += self.training
+        return self.layer(torch.cos(x @ self.directions))
+
+
+def test_what_a_module_drew_and_kept_is_the_same_in_a_pickle(tmp_path):
+    X = np.random.default_rng(0).normal(size=(20, 3))
+    model = MultiModalClassifier([("table", ModuleEncoder(Scattered))], max_epochs=2, ema_decay=0.9, random_state=3)
+    model.fit(X, [0, 1] * 10)
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+    counts = [fitted.net_.module_.encoders[0].body.n_calls for fitted in (model, again)]
+    assert counts[0] == counts[1] > 0
+    with pytest.raises(BadInputError, match=r"keeps 'body\._extra_state', a dict, which a file of weights cannot hold"):
+        dict(model.encoders_)["table"].save_weights(tmp_path / "table.safetensors")
+
+
+def test_layers_that_ask_for_the_version_of_their_format(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    photos = np.random.default_rng(0).integers(0, 256, (12, 3, 32, 32)).astype(np.uint8)
+    encoder = ImageEncoder("mnasnet0_5", output_dim=6, callbacks=["checkpoint"], max_epochs=1)
+    encoder.fit(photos, [0, 1] * 6).save_weights("encoder.safetensors")
+    again = pickle.loads(pickle.dumps(encoder))
+    np.testing.assert_array_equal(again.transform(photos), encoder.transform(photos))
+    trunk = encoder.net_.module_.encoders[0].trunk.state_dict()
+    torch.save(trunk, "trunk.pt")
+    for name in ("encoder.safetensors", "trunk.pt"):
+        started = clone(encoder).set_params(weights=name, max_epochs=0).fit(photos, [0, 1] * 6)
+        now = started.net_.module_.encoders[0].trunk.state_dict()
+        assert all(torch.equal(now[name], value) for name, value in trunk.items())
+
+
 # --- what stands still
 @pytest.mark.parametrize("backbone", [SMALL, "small"])
 def test_a_frozen_backbone_runs_once_a_photo(backbone, monkeypatch):

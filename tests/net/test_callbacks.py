@@ -103,6 +103,18 @@ def test_a_checkpoint_that_cannot_be_written(tmp_path, monkeypatch):
         model(Counter(), "checkpoint").fit(*rows())
 
 
+def test_encoders_alone_hold_rows_out(tmp_path):
+    X, y = rows()
+    y = X[:, 0] + 0.01
+    encoder = TabularEncoder(callbacks=["early_stopping", "checkpoint"], max_epochs=30, random_state=0).fit(X, y)
+    assert encoder.n_iter_ > 1
+    assert "valid_loss" in encoder.history_[-1]
+    assert "valid_loss" in TabularEncoder(callbacks=["early_stopping"], max_epochs=2).fit(X, y > 0).history_[-1]
+    message = r"0\.1 of 4 rows cannot be held out .*Add rows, hold out more by validation_fraction where there is one"
+    with pytest.raises(BadInputError, match=message):
+        TabularEncoder(callbacks=["early_stopping"]).fit(X[:4], [0, 0, 1, 1])
+
+
 def test_tensorboard_writes_the_history(tmp_path):
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
