@@ -3,6 +3,8 @@
 import re
 import struct
 
+from mmsk.exceptions import BadInputError
+
 # ISO/IEC 11172-3 and 13818-3, layer III: kilobits a second of MPEG 1, and of MPEG 2 and 2.5.
 _BIT_RATES = (
     (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
@@ -31,8 +33,13 @@ def with_length(data, n_samples):
     Returns
     -------
     bytes or None
-        The same frames behind a header; None where `n_samples` is right, where sound is lost that the header promises,
-        and where the frames do not say how long they are.
+        The same frames behind a header; None where `n_samples` is right, and where the frames do not say how long they
+        are.
+
+    Raises
+    ------
+    BadInputError
+        If the header promises more frames than there are: the reader would play the others one after the other.
 
     Examples
     --------
@@ -50,11 +57,24 @@ def with_length(data, n_samples):
     is_mpeg_1 = header[1] & 0b1000 > 0
     samples_of_frame = 1152 if is_mpeg_1 else 576
     tagged = any(data.find(tag, start, start + 64) > 0 for tag in _TAGS)
+    promised = _promised(data, start) if tagged else 0
+    if len(frames) - tagged < promised:
+        raise BadInputError(
+            f"the sound is truncated: its header promises {promised} frames and {len(frames) - tagged} are there",
+            fix="Fetch the file anew, or blank the cell.",
+        )
     there = (len(frames) - tagged) * samples_of_frame
     if there == n_samples or (tagged and there <= n_samples + _MOST_PADDING * samples_of_frame):
         return None
     first = frames[min(tagged, len(frames) - 1)][0]
     return _tag(header, is_mpeg_1, there // samples_of_frame) + data[first:]
+
+
+def _promised(data, start):
+    """Read the number of frames in the header of Xing and LAME; 0 where it states none."""
+    position = max(data.find(tag, start, start + 64) for tag in (b"Xing", b"Info"))
+    flags, n_frames = struct.unpack_from(">II", data, position + 4) if position > 0 else (0, 0)
+    return n_frames if flags & 1 else 0
 
 
 def _frames(data):

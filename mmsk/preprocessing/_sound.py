@@ -188,8 +188,10 @@ def _content(source):
 
 def _read_part(sound, duration, position):
     first, wanted = _part(sound.frames, sound.samplerate, sound.channels, duration, position)
-    if first:
+    if first and sound.seekable():
         sound.seek(first)
+    elif first:  # formats of telephones build each sample on the one before
+        sound.read(first, dtype="int16")
     return sound.read(wanted, dtype="float32", always_2d=True).T, sound.samplerate, wanted
 
 

@@ -1,6 +1,8 @@
-"""Truncated sound files: libsndfile plays what is left and says nothing, so their own length is asked first."""
+"""Sound files with something missing: libsndfile plays what is left and says nothing, so they are asked first."""
 
 import os
+import struct
+import zlib
 
 from mmsk.exceptions import BadInputError
 
@@ -8,10 +10,12 @@ from mmsk.exceptions import BadInputError
 _UNKNOWN = 0xFFFFFFFF
 # Flags of the pages of an Ogg stream.
 _FIRST, _LAST = 2, 4
+_FETCH = "Fetch the file anew, or blank the cell."
+_MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 def check_not_truncated(file):
-    """Compare the length that a WAV, AIFF or Ogg file states with what is there, and refuse several Ogg streams in one.
+    """Compare what a WAV, AIFF or Ogg file states of itself with what is there, and refuse several Ogg streams in one.
 
     The reader itself finds truncated FLAC files, and MP3 files whose first frame states their length. Other MP3 files
     state none: cut ones are shorter sounds.
@@ -24,7 +28,8 @@ def check_not_truncated(file):
     Raises
     ------
     BadInputError
-        If the file ends early, or another stream follows the first, of which the reader would know nothing.
+        If the file ends early, a page of an Ogg stream is damaged or missing, or another stream follows the first, of
+        which the reader would know nothing.
 
     Examples
     --------
@@ -62,7 +67,7 @@ def check_not_truncated(file):
     if promised != _UNKNOWN and promised > left:
         raise BadInputError(
             f"the sound is truncated: its header promises {promised} bytes of samples and {left} are there",
-            fix="Mend the file or blank the cell.",
+            fix=_FETCH,
         )
 
 
@@ -81,7 +86,7 @@ def _find_chunk(file, size, name, byteorder):
 
 def _check_pages(data):
     """Walk over the pages of an Ogg stream (RFC 3533, section 6), whose first and last one are flagged."""
-    position, flags, under_way = 0, 0, False
+    position, flags, under_way, numbers = 0, 0, False, {}
     while data[position : position + 4] == b"OggS":  # what stands behind the stream is none of it
         head = data[position : position + 27]
         n_segments = head[26] if len(head) == 27 else 0
@@ -96,10 +101,26 @@ def _check_pages(data):
                 "the file holds several Ogg streams, of which only the first would be read",
                 fix="Split it, or encode it anew as one.",
             )
+        stream, number, checksum = struct.unpack_from("<III", head, 14)
+        if _checksum(head[:22] + bytes(4) + data[position + 26 : end]) != checksum:
+            raise BadInputError(
+                f"the sound is damaged: page {number} of its Ogg stream has not the checksum that it states", fix=_FETCH
+            )
+        if number != numbers.get(stream, number):
+            raise BadInputError(
+                f"the sound is damaged: page {number} of its Ogg stream came where page {numbers[stream]} was expected",
+                fix=_FETCH,
+            )
+        numbers[stream] = (number + 1) % 2**32
         under_way |= not flags & _FIRST
         position = end
     if not flags & _LAST:
         raise BadInputError(
             "the sound is truncated: its last Ogg page is missing or incomplete",
-            fix="Mend the file or blank the cell.",
+            fix=_FETCH,
         )
+
+
+def _checksum(page):
+    """Compute what Ogg calls CRC: that of zlib with the bits of bytes and result mirrored, from 0 and not inverted."""
+    return int(f"{zlib.crc32(page.translate(_MIRRORED), 0xFFFFFFFF) ^ 0xFFFFFFFF:032b}"[::-1], 2)

@@ -52,6 +52,19 @@ def test_bytes_that_look_like_frames_by_chance_are_none():
     assert with_length(b"\xff\xf3\x00\xc0" * 500, 10) is None  # a bit rate that is not stated
 
 
+@pytest.mark.parametrize("duration", [None, 0.5, 6.0])
+def test_mp3_that_lost_frames_is_refused_whatever_is_read_of_it(duration):
+    sound = encoded(0.1 * np.random.default_rng(0).normal(size=6 * RATE), kind="MP3")
+    frames = list(_frames(sound))
+    assert load(sound, duration=duration).any()
+    for first, last in ((20, 20), (20, 30), (len(frames) - 1, len(frames) - 1)):
+        holed = sound[: frames[first][0]] + sound[frames[last][1] :]
+        with pytest.raises(
+            BadInputError, match=f"promises {len(frames) - 1} frames and {len(frames) - 2 - last + first}"
+        ):
+            load(holed, duration=duration)
+
+
 def test_mp3_files_joined_to_one_are_read_whole():
     sound = encoded(make_tone(1.0), kind="MP3")
     cell = load(2 * sound)
@@ -65,6 +78,24 @@ def test_ogg_streams_joined_to_one_file_are_refused():
         with pytest.raises(BadInputError, match="several Ogg streams, of which only the first would be read"):
             load(sound)
     np.testing.assert_array_equal(load(one + b"TAG" + bytes(125)), load(one))
+
+
+def pages(sound):
+    starts = [start for start in range(len(sound)) if sound.startswith(b"OggS", start)]
+    return [sound[start:end] for start, end in zip(starts, [*starts[1:], None], strict=True)]
+
+
+@pytest.mark.parametrize("duration", [None, 0.5, 6.0])
+def test_damaged_ogg_is_refused_whatever_is_read_of_it(duration):
+    sound = encoded(0.1 * np.random.default_rng(0).normal(size=6 * RATE), kind="OGG")
+    parts = pages(sound)
+    assert len(parts) > 5 and b"".join(parts) == sound
+    with pytest.raises(BadInputError, match="page 4 of its Ogg stream came where page 3 was expected"):
+        load(b"".join(parts[:3] + parts[4:]), duration=duration)
+    flipped = bytearray(parts[3])
+    flipped[len(flipped) // 2] ^= 1
+    with pytest.raises(BadInputError, match="page 3 of its Ogg stream has not the checksum that it states"):
+        load(b"".join([*parts[:3], bytes(flipped), *parts[4:]]), duration=duration)
 
 
 def test_flac_of_unknown_length_is_told_as_such():
@@ -106,6 +137,16 @@ def test_wav_with_other_chunks_is_read():
     start = sound.index(b"data")
     extra = b"LIST" + (5).to_bytes(4, "little") + b"abcde\0"
     np.testing.assert_array_equal(load(sound[:start] + extra + sound[start:]), load(sound))
+
+
+@pytest.mark.parametrize("subtype", ["GSM610", "G721_32", "NMS_ADPCM_16", "IMA_ADPCM", "ULAW"])
+def test_the_middle_of_telephone_formats(subtype):
+    sound = io.BytesIO()
+    soundfile.write(sound, make_tone(1.0), RATE, format="WAV", subtype=subtype)
+    whole = load(sound.getvalue())
+    first = (len(whole) - RATE // 2) // 2
+    middle = load(sound.getvalue(), duration=0.5, position="center")
+    np.testing.assert_array_equal(middle, whole[first : first + RATE // 2])
 
 
 def test_wav_of_the_standard_library_is_read(tmp_path):
