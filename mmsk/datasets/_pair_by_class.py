@@ -11,6 +11,8 @@ from mmsk.columns import frame_presence, is_frame
 from mmsk.exceptions import BadInputError
 
 STEP = "pair_by_class"
+# Float64, which pandas gives columns of whole numbers with blanks, holds all whole numbers up to here.
+_LARGEST = 2**53
 
 
 @validate_params(
@@ -47,7 +49,8 @@ def pair_by_class(tables, n_per_class, n_missing=(0, 1, 2), *, shuffle=True, ran
     Returns
     -------
     X : DataFrame of shape (n_classes * n_entries * n_per_class, n_columns)
-        One column a modality (or as many as its DataFrame has). A blank is None, in numeric columns NaN.
+        One column a modality (or as many as its DataFrame has). A blank is None, in numeric columns NaN, and
+        `pandas.NA` in those of whole numbers beyond 2**53, such as ids.
     y : ndarray of shape (n_classes * n_entries * n_per_class,)
         Class of each row.
 
@@ -212,12 +215,19 @@ def _check_columns(frames):
             seen[column] = name
 
 
+def _nullable(series):
+    """Give whole numbers beyond those that a float holds a dtype that has room for blanks."""
+    if not isinstance(series.dtype, np.dtype) or series.dtype.kind not in "iu":
+        return series
+    return series if series.between(-_LARGEST, _LARGEST).all() else series.convert_dtypes()
+
+
 def _take(frame, rows, present):
     taken = {}
     for column in frame.columns:
         series = frame[column].take(rows).reset_index(drop=True)
         if pd.api.types.is_numeric_dtype(series.dtype):
-            taken[column] = series.where(present)
+            taken[column] = _nullable(series).where(present)
         else:
             taken[column] = series.astype(object).where(present, None)
     return pd.DataFrame(taken)

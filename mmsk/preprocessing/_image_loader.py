@@ -142,8 +142,13 @@ class ImageLoader(BaseCellTransformer):
         if isinstance(cell, np.ndarray):
             return self._to_cell(image_from_array(cell))
         if isinstance(cell, Image.Image):
-            return self._shielded(lambda: self._to_cell(cell))
+            return self._shielded(lambda: self._from_opened(cell))
         return self._shielded(lambda: self._decode(cell))
+
+    def _from_opened(self, image):
+        _check_area(image)
+        scale_transparency(image)
+        return self._to_cell(image)
 
     def _decode(self, source):
         # Sides may still be swapped by the orientation; what is decoded must be large enough either way.

@@ -164,6 +164,15 @@ def test_numbers_stay_numbers(form):
     assert X["num"].dtype == np.float64 and X["num"].isna().any()
 
 
+@pytest.mark.parametrize("dtype", ["int64", "uint64"])
+def test_whole_numbers_beyond_those_of_floats_stay_themselves(dtype):
+    labels, ids = ["a", "b"] * 3, np.arange(6).astype(dtype) + np.array(2**53, dtype)
+    tables = {"id": (ids, labels), "word": (list("uvwxyz"), labels)}
+    X, _ = pair_by_class(tables, 20, n_missing=(0, 1), random_state=0)
+    assert X["id"].dtype.name.lower() == dtype and X["id"].isna().any()
+    assert set(X["id"].dropna().tolist()) == set(ids.tolist())
+
+
 def test_names_of_rows_say_nothing_of_what_holds_the_cells():
     cells = pd.Series(["a.jpg", "b.jpg"], index=["toarray", "columns"])
     X, _ = pair_by_class({"photo": (cells, ["cat", "dog"])}, 1, n_missing=0, random_state=0)
