@@ -72,7 +72,8 @@ def make_trimodal(
     A photo shows a shape in some colour, a clip plays a pitch, a caption names a place, and two numbers lean towards
     the class. Pairs of classes share the shape and the range of colours, others the range of pitches, others the
     place: one modality alone is right about half of the time at best (of three classes two thirds of it), while any two
-    of photo, clip and caption tell all classes apart. Positions, shades, backgrounds, timbres, noise and wording vary at random.
+    of photo, clip and caption tell all classes apart. Positions, shades, backgrounds, timbres, noise and wording vary
+    at random.
 
     Parameters
     ----------
