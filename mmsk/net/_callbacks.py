@@ -85,8 +85,8 @@ class BestWeights(Checkpoint):
 
     def on_train_end(self, net, **kwargs):
         """Go back to the best weights; the history stays that of all epochs."""
-        path = Path(self.get_formatted_files(net)["f_params"])
-        if path.is_file():  # no epoch is the best one where every loss is NaN
+        path = Path(self.dirname) / self.f_params
+        if path.is_file():  # not after an interrupt in the first epoch, nor where every loss is NaN
             load_state(net.module_, read_weights(path, "checkpoint"), repr(str(path)), "checkpoint")
 
     def _save_params(self, f, net, f_name, log_name):

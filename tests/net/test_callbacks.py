@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
+from sklearn.exceptions import NotFittedError
 from sklearn.metrics import get_scorer
 from skorch.callbacks import Callback, Checkpoint, EpochScoring, LRScheduler
 from skorch.callbacks import EarlyStopping as SkorchStopping
@@ -92,6 +93,27 @@ def test_checkpoints_of_networks_that_lie_in_memory_otherwise(tmp_path):
     fitted = ImageEncoder(widths=(4, 8), max_epochs=2, callbacks=["checkpoint"]).fit(photos, [0, 1] * 10)
     (file,) = (tmp_path / "checkpoints").rglob("weights.safetensors")
     assert set(load_file(file)) == set(fitted.net_.module_.state_dict())
+
+
+class Interrupt(Callback):
+    """Press Ctrl+C in the n-th epoch."""
+
+    def __init__(self, n):
+        self.n = n
+
+    def on_epoch_begin(self, net, **kwargs):
+        if len(net.history) == self.n:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_an_interrupt_is_one_with_a_checkpoint_and_without(n, tmp_path):
+    interrupted = model("checkpoint", Interrupt(n))
+    with pytest.raises(KeyboardInterrupt):
+        interrupted.fit(*rows())
+    assert len(list((tmp_path / "checkpoints").rglob("weights.safetensors"))) == (n > 1)
+    with pytest.raises(NotFittedError):
+        interrupted.predict(rows()[0])
 
 
 def test_a_checkpoint_that_cannot_be_written(tmp_path, monkeypatch):
