@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import get_scorer
@@ -11,7 +12,15 @@ from skorch.callbacks import Callback, Checkpoint, EpochScoring, LRScheduler
 from skorch.callbacks import EarlyStopping as SkorchStopping
 from torch.optim.lr_scheduler import ExponentialLR
 
-from mmsk import BadInputError, ImageEncoder, MixUp, MultiModalClassifier, MultiModalRegressor, TabularEncoder
+from mmsk import (
+    BadInputError,
+    ImageEncoder,
+    MixUp,
+    ModuleEncoder,
+    MultiModalClassifier,
+    MultiModalRegressor,
+    TabularEncoder,
+)
 from tests.rows import make_rows
 
 
@@ -95,23 +104,22 @@ def test_checkpoints_of_networks_that_lie_in_memory_otherwise(tmp_path):
     assert set(load_file(file)) == set(fitted.net_.module_.state_dict())
 
 
-class Interrupt(Callback):
-    """Press Ctrl+C in the n-th epoch."""
+@pytest.mark.parametrize("n_batches", [2, 12])
+def test_an_interrupt_beside_a_checkpoint(n_batches, tmp_path):
+    calls = []
 
-    def __init__(self, n):
-        self.n = n
+    class Impatient(torch.nn.Linear):  # its user presses Ctrl+C while it computes
+        def forward(self, x):
+            calls.append(self.training)
+            if sum(calls) == n_batches:
+                raise KeyboardInterrupt
+            return super().forward(x)
 
-    def on_epoch_begin(self, net, **kwargs):
-        if len(net.history) == self.n:
-            raise KeyboardInterrupt
-
-
-@pytest.mark.parametrize("n", [1, 3])
-def test_an_interrupt_is_one_with_a_checkpoint_and_without(n, tmp_path):
-    interrupted = model("checkpoint", Interrupt(n))
+    encoder = ModuleEncoder(Impatient, module__in_features=3, module__out_features=4)
+    interrupted = MultiModalClassifier([("table", encoder)], batch_size=16, callbacks=["checkpoint"], random_state=0)
     with pytest.raises(KeyboardInterrupt):
         interrupted.fit(*rows())
-    assert len(list((tmp_path / "checkpoints").rglob("weights.safetensors"))) == (n > 1)
+    assert len(list((tmp_path / "checkpoints").rglob("weights.safetensors"))) == (n_batches > 6)
     with pytest.raises(NotFittedError):
         interrupted.predict(rows()[0])
 
