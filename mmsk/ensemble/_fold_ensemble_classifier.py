@@ -1,20 +1,22 @@
 """One classifier a fold, averaged."""
 
+from numbers import Integral
 from warnings import warn
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
-from sklearn.metrics import get_scorer, get_scorer_names
-from sklearn.utils import check_random_state, get_tags
+from sklearn.metrics import check_scoring, get_scorer, get_scorer_names
+from sklearn.utils import _safe_indexing, check_random_state, get_tags
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from mmsk.columns import check_groups
 from mmsk.ensemble._base import FOLDS, MIN_PROBA, BaseEnsembleClassifier
 from mmsk.ensemble._folds import split_rows
 from mmsk.ensemble._members import clone_seeded, fit_fold, from_mean, member_proba, to_mean
 from mmsk.ensemble._reading import read_labels, read_table
+from mmsk.exceptions import BadInputError
 
 
 class FoldEnsembleClassifier(BaseEnsembleClassifier):
@@ -35,7 +37,8 @@ class FoldEnsembleClassifier(BaseEnsembleClassifier):
         What the geometric mean takes smaller probabilities for, that of a class that a fold has not seen included: one
         0 would overrule all others.
     scoring : str or callable, default=None
-        Score of held-out rows, as in `cross_val_score`; None is accuracy.
+        Score of held-out rows, as in `cross_val_score`; None is accuracy. A callable gets, in place of a classifier,
+        one that knows the answers to just these rows.
     n_jobs : int, default=None
         Folds trained at a time.
     random_state : int, RandomState instance or None, default=None
@@ -97,7 +100,7 @@ class FoldEnsembleClassifier(BaseEnsembleClassifier):
         "average": [StrOptions({"geometric", "mean"})],
         "min_proba": MIN_PROBA,
         "scoring": [StrOptions(set(get_scorer_names())), callable, None],
-        "n_jobs": [int, None],
+        "n_jobs": [Integral, None],
         "random_state": ["random_state"],
     }
 
@@ -150,6 +153,7 @@ class FoldEnsembleClassifier(BaseEnsembleClassifier):
         y, sample_weight = read_labels(self, X, y, sample_weight)
         step = type(self).__name__
         groups = check_groups(groups, y, step)
+        scorer = self._scorer()
         rng = None if self.random_state is None else check_random_state(self.random_state)
         folds = split_rows(self.cv, X, y, groups, rng, step)
         trained = Parallel(n_jobs=self.n_jobs)(
@@ -166,19 +170,26 @@ class FoldEnsembleClassifier(BaseEnsembleClassifier):
             times[test] += 1
         with np.errstate(invalid="ignore"):  # 0 / 0 is NaN in rows that no fold holds out
             self.oof_predictions_ = from_mean(total / times, self.average)
-        scores = [self._score(proba, y[test]) for test, proba in zip(tests, answers, strict=True)]
+        scores = [self._score(scorer, proba, X, y, test) for test, proba in zip(tests, answers, strict=True)]
         self.fold_scores_ = np.array(scores)
         held_out = np.flatnonzero(times)
-        self.oof_score_ = self._score(self.oof_predictions_[held_out], y[held_out])
+        self.oof_score_ = self._score(scorer, self.oof_predictions_[held_out], X, y, held_out)
         return self
 
-    def _score(self, proba, y):
-        scorer = self.scoring if callable(self.scoring) else get_scorer(self.scoring or "accuracy")
+    def _scorer(self):
+        if self.scoring is None:
+            return get_scorer("accuracy")
         try:
-            return float(scorer(_Answers(self.classes_), proba, y))
-        except ValueError as error:
+            return check_scoring(self.estimator, self.scoring)
+        except ValueError as error:  # a metric instead of a scorer
+            raise BadInputError(str(error), step=type(self).__name__, fix="Wrap it with make_scorer.") from error
+
+    def _score(self, scorer, proba, X, y, rows):
+        try:
+            return float(scorer(_Answers(self.classes_, proba), _safe_indexing(X, rows), y[rows]))
+        except Exception as error:
             # Training may have taken hours, and the ensemble does not depend on its scores.
-            warn(f"{type(self).__name__}: {len(y)} held-out rows cannot be scored: {error}", stacklevel=3)
+            warn(f"{type(self).__name__}: {len(rows)} held-out rows cannot be scored: {error}", stacklevel=3)
             return np.nan
 
     def predict_proba(self, X):
@@ -211,14 +222,20 @@ class FoldEnsembleClassifier(BaseEnsembleClassifier):
 
 
 class _Answers(ClassifierMixin, BaseEstimator):
-    """Gives back the probabilities it is asked about, so that any scorer can score them."""
+    """Answers what was answered before, so that any scorer can score it."""
 
-    def __init__(self, classes):
-        self.classes = classes
+    def __init__(self, classes, proba):
+        self.classes, self.proba = classes, proba
         self.classes_ = classes
 
     def predict_proba(self, X):
-        return X
+        if _num_samples(X) != len(self.proba):
+            raise ValueError("scorers of an ensemble of folds have to ask about all rows at once")
+        return self.proba
+
+    def decision_function(self, X):
+        scores = np.log(np.maximum(self.predict_proba(X), np.finfo(np.float64).tiny))
+        return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
 
     def predict(self, X):
-        return self.classes_[X.argmax(axis=1)]
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]

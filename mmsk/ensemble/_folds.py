@@ -42,8 +42,10 @@ def split_rows(cv, X, y, groups, random_state, step):
             raise BadInputError(
                 "cv gave no folds; a generator gives them once", step=step, fix="Give a list of (train, test)."
             )
-        # Positions may come as lists, and as masks.
-        return [tuple(rows[np.asarray(part, dtype=None if len(part) else int)] for part in fold) for fold in folds]
+        try:  # positions may come as lists, and as masks
+            return [tuple(rows[np.asarray(part, dtype=None if len(part) else int)] for part in fold) for fold in folds]
+        except IndexError as error:
+            raise BadInputError(f"cv names rows that are not there: {error}", step=step, fix="Change cv.") from error
     n_most = int(np.unique(y, return_counts=True)[1].max())
     if n_most < 2:
         raise BadInputError(

@@ -1,5 +1,6 @@
 """One classifier a modality, their probabilities combined."""
 
+from numbers import Integral
 from warnings import warn
 
 import numpy as np
@@ -114,7 +115,7 @@ class LateFusionClassifier(BaseEnsembleClassifier, _BaseComposition):
         "min_proba": MIN_PROBA,
         "final_estimator": [HasMethods(["fit", "predict_proba"]), None],
         "cv": FOLDS,
-        "n_jobs": [int, None],
+        "n_jobs": [Integral, None],
         "random_state": ["random_state"],
     }
 

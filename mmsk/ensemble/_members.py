@@ -134,16 +134,18 @@ def _parameters(steps, name, values):
 
 
 def _request(member, given):
-    """Let the steps of a pipeline ask for what they are given, unless it was said whether they do: metadata routing."""
-    if not isinstance(member, Pipeline):
-        return given
+    """Let classifiers and steps ask for what they are given, unless it was said whether they do: metadata routing."""
     plain = {}
     for path, values in given.items():
-        step, _, name = path.partition("__")
-        plain[name] = values
-        asked = getattr(get_routing_for_object(member.named_steps[step]), "fit", None)
-        if asked is None or asked.requests.get(name) is None:
-            member.named_steps[step].set_fit_request(**{name: True})
+        step, _, name = path.rpartition("__")
+        taker = member.named_steps[step] if step else member
+        asked = getattr(get_routing_for_object(taker), "fit", None)
+        request = None if asked is None else asked.requests.get(name)
+        if request is None and step:
+            taker.set_fit_request(**{name: True})
+        if request is not False:
+            # A step may ask for it by another name.
+            plain[request if step and isinstance(request, str) else name] = values
     return plain
 
 

@@ -3,6 +3,7 @@
 from numbers import Integral
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.validation import _check_sample_weight
@@ -85,7 +86,7 @@ def map_at_k_score(y_true, y_score, *, k=3, labels=None, sample_weight=None):
         classes = np.unique(y_true)
     else:
         classes = np.asarray(labels)
-        if len(np.unique(classes)) != classes.size or classes.ndim != 1:
+        if classes.ndim != 1 or len(set(classes.tolist())) != classes.size:
             raise BadInputError("labels must be one-dimensional, each once", step=step, value=labels)
     if len(classes) != scores.shape[1]:
         raise BadInputError(
@@ -113,7 +114,8 @@ def make_map_at_k_scorer(k=3):
     -------
     callable
         Takes ``(estimator, X, y, sample_weight=None)``; the columns of ``predict_proba`` are matched by ``classes_``,
-        so that a fold may lack classes. Rows of a class that the estimator has not seen count 0.
+        so that a fold may lack classes. Rows of a class that the estimator has not seen count 0. Under scikit-learn's
+        metadata routing it has `set_score_request`.
 
     See Also
     --------
@@ -132,11 +134,16 @@ def make_map_at_k_scorer(k=3):
     return _MapAtKScorer(k)
 
 
-class _MapAtKScorer:
+class _MapAtKScorer(BaseEstimator):
+    """Is asked like a scorer; an estimator by its base, which makes the requests of metadata routing of `score`."""
+
     def __init__(self, k):
         self.k = k
 
-    def __call__(self, estimator, X, y_true, *, sample_weight=None):
+    def __call__(self, estimator, X, y_true, **params):
+        return self.score(estimator, X, y_true, **params)
+
+    def score(self, estimator, X, y_true, *, sample_weight=None):
         y_true = _check_labels(y_true, repr(self))
         scores = check_scores(estimator.predict_proba(X), repr(self))
         true = _positions(y_true, np.asarray(estimator.classes_))

@@ -5,6 +5,7 @@ from numbers import Real
 import numpy as np
 from scipy.special import log_softmax, softmax
 from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_class_weight
 
@@ -50,8 +51,8 @@ class MultiModalClassifier(ClassifierMixin, BaseMultiModal):
     gradient_blending : int, default=None
         Weigh the losses of the joint head and of the modalities' own anew every so many epochs, by how much each
         generalises and how little it overfits: online gradient blending (Wang et al., CVPR 2020). In place of
-        `auxiliary_loss`; it needs rows to validate on, and so `validation_fraction` or `early_stopping`. Weights are in
-        ``history_[:, "blending_weights"]``.
+        `auxiliary_loss`, and like it without effect with one modality; it needs rows to validate on, and so
+        `validation_fraction` or `early_stopping`. Weights are in ``history_[:, "blending_weights"]``.
     optimizer : {"adamw", "adam", "sgd"} or type, default="adamw"
         Optimiser, or a `torch.optim.Optimizer` subclass.
     lr : float, default=3e-3
@@ -95,7 +96,8 @@ class MultiModalClassifier(ClassifierMixin, BaseMultiModal):
         `compile` stay as they are; other parameters may change in between. After a pickle the optimizer starts anew:
         such a model predicts the same, but trains on a little differently.
     device : str, default="auto"
-        A GPU where there is one, or any torch device. A model trained on a GPU opens on a machine without.
+        A GPU where there is one, or any torch device; without a GPU "cuda" is the CPU, so that a model trained on one
+        opens and trains on everywhere.
     device_memory : float, default=0.5
         Share of a GPU's free memory that training cells may fill; modalities beyond it are copied there a batch at a
         time.
@@ -108,7 +110,8 @@ class MultiModalClassifier(ClassifierMixin, BaseMultiModal):
         CPU threads; None is one, -1 is all. Another number of threads changes the last bits of a result. Threads that
         compete with other processes for cores wait for each other: run folds side by side first.
     random_state : int, RandomState instance or None, default=None
-        Seed of initial weights, order of rows and dropout; torch's and numpy's global state are not touched.
+        Seed of initial weights, order of rows and dropout. torch's global state is not touched, numpy's only by None,
+        which draws a seed from it as scikit-learn does.
     verbose : int, default=0
         1 shows a progress bar.
     class_weight : dict, "balanced" or None, default=None
@@ -296,9 +299,7 @@ class MultiModalClassifier(ClassifierMixin, BaseMultiModal):
         table = self._read_fit(X, keep)
         labels, numbers = read_classes(y, step)
         if classes is not None:
-            if not presence_of(np.asarray(classes, dtype=object)).all():
-                raise BadInputError("`classes` holds a missing label", step=step, fix="Name the labels that there are.")
-            classes = np.unique(classes)
+            classes = _read_named(classes, step)
         known = self.classes_ if keep else labels if classes is None else classes
         if keep and classes is not None and not np.array_equal(known, classes):
             raise BadInputError(
@@ -431,3 +432,15 @@ class MultiModalClassifier(ClassifierMixin, BaseMultiModal):
         """
         logits = self._logits(X)
         return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
+
+
+def _read_named(classes, step):
+    try:
+        classes = column_or_1d(classes)
+        if not presence_of(classes).all():
+            raise ValueError("it holds a missing label")
+        return np.unique(classes)
+    except (TypeError, ValueError) as error:
+        raise BadInputError(
+            f"`classes` is no list of labels: {error}", step=step, fix="Name the labels that there are."
+        ) from error

@@ -44,8 +44,8 @@ class MultiModalRegressor(RegressorMixin, BaseMultiModal):
     gradient_blending : int, default=None
         Weigh the losses of the joint head and of the modalities' own anew every so many epochs, by how much each
         generalises and how little it overfits: online gradient blending (Wang et al., CVPR 2020). In place of
-        `auxiliary_loss`; it needs rows to validate on, and so `validation_fraction` or `early_stopping`. Weights are in
-        ``history_[:, "blending_weights"]``.
+        `auxiliary_loss`, and like it without effect with one modality; it needs rows to validate on, and so
+        `validation_fraction` or `early_stopping`. Weights are in ``history_[:, "blending_weights"]``.
     optimizer : {"adamw", "adam", "sgd"} or type, default="adamw"
         Optimiser, or a `torch.optim.Optimizer` subclass.
     lr : float, default=3e-3
@@ -89,7 +89,8 @@ class MultiModalRegressor(RegressorMixin, BaseMultiModal):
         `compile` stay as they are; other parameters may change in between. After a pickle the optimizer starts anew:
         such a model predicts the same, but trains on a little differently.
     device : str, default="auto"
-        A GPU where there is one, or any torch device. A model trained on a GPU opens on a machine without.
+        A GPU where there is one, or any torch device; without a GPU "cuda" is the CPU, so that a model trained on one
+        opens and trains on everywhere.
     device_memory : float, default=0.5
         Share of a GPU's free memory that training cells may fill; modalities beyond it are copied there a batch at a
         time.
@@ -102,7 +103,8 @@ class MultiModalRegressor(RegressorMixin, BaseMultiModal):
         CPU threads; None is one, -1 is all. Another number of threads changes the last bits of a result. Threads that
         compete with other processes for cores wait for each other: run folds side by side first.
     random_state : int, RandomState instance or None, default=None
-        Seed of initial weights, order of rows and dropout; torch's and numpy's global state are not touched.
+        Seed of initial weights, order of rows and dropout. torch's global state is not touched, numpy's only by None,
+        which draws a seed from it as scikit-learn does.
     verbose : int, default=0
         1 shows a progress bar.
 

@@ -156,7 +156,8 @@ class NeuralEstimator(BaseEstimator):
             weight *= class_weight(weight)
         rows = np.flatnonzero(weight > 0)
         if len(rows) == 0:
-            raise BadInputError("every sample_weight is zero", step=type(self).__name__)
+            given = "sample_weight" if class_weight is None else "sample_weight times class_weight"
+            raise BadInputError(f"every {given} is zero", step=type(self).__name__)
         # Only their proportions count, and float32 cannot hold all that float64 can; a power of two changes no bit.
         exponent = int(np.frexp(weight.max())[1]) - 1
         return rows, np.ldexp(weight, -exponent), exponent

@@ -1,12 +1,17 @@
 """Training rows that are held out for validation."""
 
+import warnings
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
-from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold, train_test_split
+from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 
 from mmsk.exceptions import BadInputError
 from mmsk.net._modality import distinct_codes
+
+# Into how many parts rows of groups are divided, to hold out some: a fifth is one of five, 0.15 three of twenty.
+_MOST_FOLDS = 20
 
 
 def held_out_rows(target, groups, fraction, classes, seed, step, numbers=None):
@@ -66,9 +71,9 @@ def held_out_rows(target, groups, fraction, classes, seed, step, numbers=None):
                 fix="Add rows of that class, or train without early_stopping and validation_fraction.",
             ) from error
         raise BadInputError(
-            f"{fraction:g} of {len(target)} rows cannot be held out for validation: {error}",
+            f"{fraction:g} of {len(target)} rows cannot be held out for validation: {str(error).rstrip('.')}",
             step=step,
-            fix="Add rows, hold out more by validation_fraction where there is one, or train without early_stopping.",
+            fix="Add rows, change validation_fraction where there is one, or train without early_stopping.",
         ) from error
 
 
@@ -119,22 +124,42 @@ def without_held_out(modality, cells, held_out):
 
 
 def _whole_groups(target, groups, fraction, classes, seed, step):
-    n_groups = len(np.unique(groups))
-    if n_groups < 2:
+    names, numbers = np.unique(groups, return_inverse=True)
+    if len(names) < 2:
         raise BadInputError(
             "all rows are of one group, so none can be held out without it", step=step, fix="Leave groups out."
         )
     if classes is None:
-        splitter = GroupShuffleSplit(1, test_size=fraction, random_state=seed)
-        return np.sort(next(splitter.split(target, groups=groups))[1])
-    n_folds = min(max(2, round(1 / fraction)), n_groups, np.bincount(target).max())
+        return np.flatnonzero(np.isin(numbers, _some_groups(np.bincount(numbers), fraction, seed)))
+    n_folds, n_held_out = _folds(fraction, min(len(names), np.bincount(target).max()))
     splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
-    folds = [test for _, test in splitter.split(target, target, groups)]
-    whole = [rows for rows in folds if len(rows) and len(np.unique(np.delete(target, rows))) == len(np.unique(target))]
+    with warnings.catch_warnings():  # of classes with fewer rows than folds, of whose number nobody knows
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        folds = [test for _, test in splitter.split(target, target, groups)]
+    choices = [np.concatenate([folds[(first + i) % n_folds] for i in range(n_held_out)]) for first in range(n_folds)]
+    n_classes = len(np.unique(target))
+    whole = [rows for rows in choices if len(rows) and len(np.unique(np.delete(target, rows))) == n_classes]
     if not whole:
         raise BadInputError(
             "whichever groups are held out for validation, training lacks a class",
             step=step,
             fix="Add groups, leave them out, or train without early_stopping and validation_fraction.",
         )
-    return min(whole, key=lambda rows: abs(len(rows) - fraction * len(target)))
+    return np.sort(min(whole, key=lambda rows: abs(len(rows) - fraction * len(target))))
+
+
+def _some_groups(sizes, fraction, seed):
+    """Draw groups that have about a fraction of all rows, not of all groups: one of them may have most of the rows."""
+    wanted, n_rows, drawn = fraction * sizes.sum(), 0, []
+    for group in np.random.default_rng(seed).permutation(len(sizes)):
+        if abs(n_rows + sizes[group] - wanted) < abs(n_rows - wanted) and len(drawn) < len(sizes) - 1:
+            drawn.append(group)
+            n_rows += sizes[group]
+    return drawn or [sizes.argmin()]
+
+
+def _folds(fraction, most):
+    """Say of how many folds how many have a fraction of the rows."""
+    n_folds = Fraction(fraction).limit_denominator(_MOST_FOLDS).denominator
+    n_folds = max(2, min(n_folds if n_folds > 1 else round(1 / min(fraction, 1 - fraction)), most))
+    return n_folds, min(n_folds - 1, max(1, round(fraction * n_folds)))

@@ -114,4 +114,5 @@ def target_statistics(values, weight, step):
         raise BadInputError(
             f"the target reaches {np.abs(values).max():g}, too far for float64", step=step, fix="Rescale the target."
         )
-    return mean, np.where(scale > 0, scale, 1.0)
+    # The mean of equal numbers is off by its rounding.
+    return mean, np.where(scale > 10 * np.finfo(np.float64).eps * np.abs(mean), scale, 1.0)

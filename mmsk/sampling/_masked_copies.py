@@ -55,7 +55,7 @@ class MaskedCopies(BaseTableSampler):
     (['cat', 'dog', 'cat'], [2, 1, 1])
     """
 
-    _parameter_constraints: dict = {"n_missing": [tuple, list], "random_state": ["random_state"]}
+    _parameter_constraints: dict = {"n_missing": ["array-like"], "random_state": ["random_state"]}
 
     def __init__(self, n_missing=(0, 1, 2), *, random_state=None):
         self.n_missing = n_missing

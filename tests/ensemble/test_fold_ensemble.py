@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
-from sklearn.datasets import load_digits, load_iris
+from sklearn.datasets import load_digits, load_iris, make_classification
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, make_scorer, roc_auc_score
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
@@ -131,6 +132,31 @@ def test_scores_by_any_scorer(digits):
     with pytest.warns(UserWarning, match="held-out rows cannot be scored"):
         two_labels.set_params(cv=halves).fit(X, y)
     assert np.isnan(two_labels.fold_scores_).all()
+
+
+def test_scorers_of_decisions_of_rows_and_of_nothing():
+    X, y = make_classification(90, random_state=0)
+    model, folds = LogisticRegression(), list(StratifiedKFold(3).split(X, y))
+    by_decision = make_scorer(roc_auc_score, response_method="decision_function")
+    scores = FoldEnsembleClassifier(model, cv=folds, scoring=by_decision).fit(X, y).fold_scores_
+    np.testing.assert_allclose(scores, cross_val_score(model, X, y, cv=folds, scoring=by_decision))
+    seen = []
+
+    def look(estimator, X, y):
+        seen.append(X)
+        return {"accuracy": 1.0}
+
+    with pytest.warns(UserWarning, match="held-out rows cannot be scored: float"):
+        broken = FoldEnsembleClassifier(model, cv=folds, scoring=look).fit(X, y)
+    assert np.isnan([*broken.fold_scores_, broken.oof_score_]).all()
+    np.testing.assert_array_equal(seen[0], X[folds[0][1]])
+    some = FoldEnsembleClassifier(model, cv=folds, scoring=lambda e, X, y: e.predict(X[:2]).mean())
+    with pytest.warns(UserWarning, match="ask about all rows at once"):
+        some.fit(X, y)
+    with pytest.raises(BadInputError, match=r"metric function rather than a scorer.*make_scorer"):
+        FoldEnsembleClassifier(model, scoring=accuracy_score).fit(X, y)
+    with pytest.raises(BadInputError, match="cv names rows that are not there"):
+        FoldEnsembleClassifier(model, cv=[(np.arange(40), [95])]).fit(X, y)
 
 
 def test_seeds_of_members_come_from_the_ensemble_where_they_have_none(digits):

@@ -190,3 +190,16 @@ def test_routing_asks_for_groups_and_heeds_what_a_step_refuses():
         model.fit(X, y, sample_weight=np.linspace(0.1, 1, 20), groups=groups)
     # Rows were counted, not their weights.
     assert [member[0].n_samples_seen_ for member in model.estimators_] == [10, 10]
+
+
+@pytest.mark.parametrize("wrap", [make_pipeline, lambda step: step], ids=["pipeline", "bare"])
+@pytest.mark.parametrize("request_", [False, "w2", True])
+def test_routing_heeds_what_a_classifier_wants(wrap, request_):
+    X, y = rows()
+    weight = np.linspace(0.1, 1, 20)
+    expected = FoldEnsembleClassifier(LogisticRegression(), cv=2, random_state=0)
+    expected.fit(X, y, sample_weight=weight if request_ else None)
+    with config_context(enable_metadata_routing=True):
+        member = wrap(LogisticRegression().set_fit_request(sample_weight=request_))
+        model = FoldEnsembleClassifier(member, cv=2, random_state=0).fit(X, y, sample_weight=weight)
+    np.testing.assert_array_equal(model.predict_proba(X), expected.predict_proba(X))

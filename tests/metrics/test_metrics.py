@@ -4,12 +4,14 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris
 from sklearn.dummy import DummyClassifier
+from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score
-from sklearn.model_selection import GridSearchCV, KFold, cross_val_score, cross_validate
+from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold, cross_val_score, cross_validate
 
 from mmsk.exceptions import BadInputError
 from mmsk.metrics import make_map_at_k_scorer, map_at_k_score, top_k_labels
@@ -138,6 +140,25 @@ def test_scorer_inside_the_tools_of_scikit_learn():
     assert clone(search).fit(X, y).best_params_ == {"C": 1.0}
     prior = cross_val_score(DummyClassifier(strategy="prior"), X, y, scoring=scorer)
     np.testing.assert_allclose(prior, 0.5)  # three classes tie: (1 + 1/2) / 3
+
+
+def test_scorer_asks_for_weights_under_metadata_routing():
+    X, y = load_iris(return_X_y=True)
+    weight = (y == 0) * 1.0
+    with config_context(enable_metadata_routing=True):
+        model, scorer = LogisticRegression(max_iter=500, C=1e-6), make_map_at_k_scorer(1)
+        with pytest.raises(UnsetMetadataPassedError):
+            cross_val_score(
+                model.set_fit_request(sample_weight=False), X, y, scoring=scorer, params={"sample_weight": weight}
+            )
+        scorer.set_score_request(sample_weight=True)
+        weighted = cross_val_score(model, X, y, scoring=scorer, params={"sample_weight": weight})
+    recalled = [model.fit(X[a], y[a]).predict(X[b][y[b] == 0]) == 0 for a, b in StratifiedKFold(5).split(X, y)]
+    np.testing.assert_allclose(weighted, np.mean(recalled, axis=1))
+
+
+def test_labels_of_several_types():
+    assert map_at_k_score(np.array([0, "a"], object), [[0.9, 0.1], [0.2, 0.8]], labels=np.array([0, "a"], object)) == 1
 
 
 def test_top_k_labels_order_ties_and_few_classes():

@@ -204,8 +204,16 @@ def test_later_classes_have_to_be_the_first_ones():
 
 
 def test_classes_of_partial_fit_without_a_name():
-    with pytest.raises(BadInputError, match="MultiModalClassifier: `classes` holds a missing label"):
+    with pytest.raises(BadInputError, match="`classes` is no list of labels: it holds a missing label"):
         MultiModalClassifier(max_epochs=1).partial_fit(NUMBERS, LABELS, classes=[0.0, 1.0, np.nan])
+    for classes in ("ab", np.array(["a", 1], dtype=object)):
+        with pytest.raises(BadInputError, match="`classes` is no list of labels"):
+            MultiModalClassifier(max_epochs=1).partial_fit(NUMBERS, LABELS, classes=classes)
+
+
+def test_class_weights_that_leave_nothing():
+    with pytest.raises(BadInputError, match="every sample_weight times class_weight is zero"):
+        MultiModalClassifier(class_weight={0: 0, 1: 0}).fit(NUMBERS, LABELS)
 
 
 @pytest.mark.parametrize("unit", [1e-170, 1.0, 1e160])

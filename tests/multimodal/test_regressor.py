@@ -58,6 +58,16 @@ def test_constant_target():
     np.testing.assert_allclose(small(max_epochs=2).fit(X, np.full(30, 5.0)).predict(X), 5.0, atol=1.0)
 
 
+@pytest.mark.parametrize("value", [0.1, 7.0, 12.34])  # the mean of 60 of the first and the last is rounded
+def test_going_on_from_a_constant_target(value):
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    model = MultiModalRegressor(lr=1e-2, random_state=0).partial_fit(X, np.full(60, value))
+    assert model.target_scale_.tolist() == [1.0]
+    for _ in range(60):
+        model.partial_fit(X, value + X[:, 1])
+    assert model.score(X, value + X[:, 1]) > 0.9
+
+
 def test_partial_fit_keeps_the_first_scale():
     X, y = rows()
     model = small().partial_fit(X, y)

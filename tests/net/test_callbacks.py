@@ -140,7 +140,7 @@ def test_encoders_alone_hold_rows_out(tmp_path):
     assert encoder.n_iter_ > 1
     assert "valid_loss" in encoder.history_[-1]
     assert "valid_loss" in TabularEncoder(callbacks=["early_stopping"], max_epochs=2).fit(X, y > 0).history_[-1]
-    message = r"0\.1 of 4 rows cannot be held out .*Add rows, hold out more by validation_fraction where there is one"
+    message = r"0\.1 of 4 rows cannot be held out .*Add rows, change validation_fraction where there is one"
     with pytest.raises(BadInputError, match=message):
         TabularEncoder(callbacks=["early_stopping"]).fit(X[:4], [0, 0, 1, 1])
 

@@ -29,6 +29,29 @@ def test_a_class_of_one_group_stays_in_training():
         assert not np.isin(target[held_out_rows(target, groups, 0.2, np.arange(3), seed, "step")], 2).any()
 
 
+@pytest.mark.parametrize("classes", [np.arange(2), None], ids=["classes", "numbers"])
+def test_groups_of_very_different_sizes(classes):
+    groups = np.repeat(np.arange(10), [200] + [10] * 9)
+    for seed in range(12):
+        target = np.arange(290) % 2 if classes is not None else np.arange(290.0)[:, None]
+        rows = held_out_rows(target, groups, 0.1, classes, seed, "step")
+        assert 10 <= len(rows) <= 40
+        assert not set(groups[rows]) & set(np.delete(groups, rows))
+    assert len(held_out_rows(np.zeros((9, 1)), [0] * 4 + [1] * 5, 0.1, None, 0, "step")) == 4
+
+
+@pytest.mark.parametrize("fraction", [0.05, 0.15, 0.4, 0.6, 0.75, 0.9])
+def test_any_fraction_of_rows_of_groups(fraction):
+    groups, target = np.arange(400) // 2, np.arange(400) % 4 // 2
+    rows = held_out_rows(target, groups, fraction, np.arange(2), 0, "step")
+    assert len(rows) / 400 == pytest.approx(fraction, abs=0.02)
+
+
+def test_few_rows_a_class_are_nothing_to_warn_of():
+    X, y = np.random.default_rng(0).normal(size=(60, 2)), np.arange(60) % 3 // 2
+    MultiModalClassifier(early_stopping=True, max_epochs=1).fit(X[:24], y[:24], groups=np.arange(24) // 2)
+
+
 def test_rows_to_validate_on_have_no_say_in_scales():
     X = np.random.default_rng(0).normal(size=(40, 1))
     y, kept = np.arange(40) % 2, {"validation_fraction": 0.2, "max_epochs": 1, "random_state": 0}
