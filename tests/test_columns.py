@@ -3,7 +3,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from mmsk import BadInputError, columns
+from mmsk import AudioLoader, BadInputError, ImageLoader, MultiModalClassifier, columns
 
 
 @pytest.mark.parametrize("cell", [None, float("nan"), np.float32("nan"), np.datetime64("NaT"), pd.NA, pd.NaT, "", b""])
@@ -99,6 +99,44 @@ def test_what_is_masked_is_not_there():
         _, (first, second) = columns.frame_columns(array)
         assert first.dtype == second.dtype == expected
         assert columns.presence_of(first).tolist() == [False, True] and columns.presence_of(second).all()
+
+
+def test_masks_of_cells():
+    block = np.ma.array(np.full((2, 3), -999.0), mask=[[True] * 3, [False] * 3])
+    assert columns.make_column(block).tolist()[0] is None
+    assert columns.make_column(np.ma.array([1, 2], mask=[False, True])).tolist() == [1, None]
+    assert columns.stack_column([block[0], block[1]])[1].tolist() == [False, True]
+    block[1, 0] = np.ma.masked
+    for build in (columns.make_column, columns.stack_column):
+        with pytest.raises(BadInputError, match=r"masks some of its numbers \(row 1\).*filled"):
+            build(list(block))
+    with pytest.raises(BadInputError, match=r"AudioLoader: the array masks some of its numbers \(row 1"):
+        AudioLoader(sampling_rate=8).transform(list(block))
+    with pytest.raises(BadInputError, match=r"ImageLoader: the array masks some of its numbers \(row 0"):
+        ImageLoader().transform([np.ma.array(np.zeros((5, 6)), mask=np.eye(5, 6))])
+    cells = np.empty((2, 1), dtype=object)
+    cells[:, 0] = list(block[[1, 1]])
+    with pytest.raises(BadInputError, match=r"masks some of its numbers \(row 0"):
+        MultiModalClassifier(max_epochs=1).fit(cells, [0, 1])
+
+
+def test_structs_of_polars_are_no_sounds():
+    X = pl.DataFrame({"place": [{"x": 1.0, "y": 2.0}, {"x": 3.0, "y": 4.0}]})
+    _, (column,) = columns.frame_columns(X)
+    assert column.tolist() == X["place"].to_list()
+    with pytest.raises(BadInputError, match="expected a number, got dict"):
+        MultiModalClassifier(max_epochs=1).fit(X, [0, 1])
+
+
+def test_estimators_say_what_holds_no_rows():
+    frame = pl.DataFrame({"a": [1.0, 2.0]})
+    for X, problem in (
+        (frame.lazy(), "a lazy frame"),
+        (iter(frame.rows()), "an iterator"),
+        ({"a": [1]}, "a single dict"),
+    ):
+        with pytest.raises(BadInputError, match=f"MultiModalClassifier: {problem} came"):
+            MultiModalClassifier(max_epochs=1).fit(X, [0, 1])
 
 
 def test_row_labels_make_no_frame_of_a_series():

@@ -1,13 +1,11 @@
 """What all transformers of columns share: they take a table and give one back."""
 
-from pathlib import Path
-
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mmsk.columns import frame_columns, join_columns
+from mmsk.columns import container_problem, frame_columns, join_columns
 from mmsk.exceptions import BadInputError
 
 
@@ -107,22 +105,22 @@ class BaseColumnTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimato
             raise BadInputError(
                 "the table has no columns", step=type(self).__name__, fix="Give at least one column of cells."
             )
+        if names is not None and len(set(names)) < len(names):
+            name = next(name for i, name in enumerate(names) if name in names[:i])
+            raise BadInputError(
+                "two columns have this name", step=type(self).__name__, column=name, fix="Rename one of them."
+            )
         if reset or hasattr(self, "n_features_in_"):
             validate_data(self, _two_dimensional(X, names, columns), reset=reset, skip_check_array=True)
         return columns, names or list(range(len(columns)))
 
     def _check_container(self, X):
-        if X is None or np.isscalar(X) or isinstance(X, (bytes, dict, Path)):
-            problem = f"a single {type(X).__name__} came where a table was expected"
-        elif hasattr(type(X), "collect"):
-            problem = "a lazy frame came; its cells are not there yet"
-        elif hasattr(X, "__next__"):
-            problem = "an iterator came, which can be walked but once"
-        elif issparse(X):
+        problem = container_problem(X)
+        if issparse(X):
             problem = "a sparse matrix came where a table of cells was expected"
         elif getattr(X, "ndim", 1) not in (1, 2):
             problem = f"an array of {X.ndim} dimensions came where one or two were expected"
-        else:
+        if problem is None:
             return
         raise BadInputError(
             problem,

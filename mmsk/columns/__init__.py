@@ -11,8 +11,17 @@ from mmsk.columns._cells import (
     make_column,
     presence_of,
     stack_column,
+    unmasked,
 )
-from mmsk.columns._frames import blank_masked, frame_columns, frame_presence, is_frame, join_columns, rows_to_table
+from mmsk.columns._frames import (
+    blank_masked,
+    container_problem,
+    frame_columns,
+    frame_presence,
+    is_frame,
+    join_columns,
+    rows_to_table,
+)
 from mmsk.columns._labels import check_groups, check_labels
 from mmsk.columns._modalities import TABLE, group_columns, group_raw_columns, is_number_column
 
@@ -21,6 +30,7 @@ __all__ = [
     "blank_masked",
     "check_groups",
     "check_labels",
+    "container_problem",
     "frame_columns",
     "frame_presence",
     "group_columns",
@@ -35,4 +45,5 @@ __all__ = [
     "presence_of",
     "rows_to_table",
     "stack_column",
+    "unmasked",
 ]

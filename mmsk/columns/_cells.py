@@ -9,7 +9,7 @@ from mmsk.lazy import LazyCell
 
 
 def is_missing(cell):
-    """Tell whether a raw or tensor cell is absent: None, NaN, ``pd.NA``, ``NaT`` or an empty string.
+    """Tell whether a raw or tensor cell is absent: None, NaN, ``pd.NA``, ``NaT``, an empty string, all masked.
 
     Parameters
     ----------
@@ -29,6 +29,8 @@ def is_missing(cell):
     """
     if cell is None or (isinstance(cell, (str, bytes)) and len(cell) == 0):
         return True
+    if isinstance(cell, np.ma.MaskedArray):
+        return cell.size > 0 and bool(np.ma.getmaskarray(cell).all())
     if isinstance(cell, (str, bytes, np.ndarray, LazyCell)):
         return False
     # pd.NA and NaT are recognised by name so that pandas need not be imported for a list of paths.
@@ -37,6 +39,38 @@ def is_missing(cell):
     if isinstance(cell, (np.datetime64, np.timedelta64)):
         return bool(np.isnat(cell))
     return isinstance(cell, numbers.Real) and cell != cell
+
+
+def unmasked(cell):
+    """Refuse an array that hides some of its numbers behind a mask, which all but numpy would read.
+
+    Parameters
+    ----------
+    cell : ndarray
+        A raw or tensor cell.
+
+    Returns
+    -------
+    ndarray
+        The same numbers.
+
+    Raises
+    ------
+    BadInputError
+        If some are masked.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mmsk.columns import unmasked
+    >>> unmasked(np.ma.array([0.5, 0.25])).tolist()
+    [0.5, 0.25]
+    """
+    if np.ma.is_masked(cell):
+        raise BadInputError(
+            "the array masks some of its numbers", fix="Fill them with what they should count as: cell.filled(0)."
+        )
+    return np.asarray(cell)
 
 
 def presence_of(cells):
@@ -58,6 +92,8 @@ def presence_of(cells):
     >>> presence_of(["a.wav", None, ""])
     array([ True, False, False])
     """
+    if isinstance(cells, np.ma.MaskedArray):
+        return np.fromiter((not is_missing(cell) for cell in cells), dtype=bool, count=len(cells))
     if isinstance(cells, np.ndarray) and cells.dtype.kind in "fc":
         return ~np.isnan(cells)
     if isinstance(cells, np.ndarray) and cells.dtype.kind in "mM":
@@ -95,7 +131,7 @@ def make_column(cells, presence=None):
     cells = _by_position(cells)
     column = np.empty(len(cells), dtype=object)
     if presence is None:
-        presence = presence_of(cells) if not _is_block(cells) else np.ones(len(cells), dtype=bool)
+        presence = np.ones(len(cells), dtype=bool) if _is_block(cells) else presence_of(cells)
     elif len(presence) != len(cells):
         raise BadInputError(
             f"presence has {len(presence)} entries for {len(cells)} cells",
@@ -106,8 +142,15 @@ def make_column(cells, presence=None):
         cell = cells[row]
         if is_missing(cell):
             raise BadInputError("the cell is empty but presence says it is there", step="make_column", row=int(row))
-        column[row] = cell if isinstance(cell, LazyCell) else np.asarray(cell)
+        column[row] = cell if isinstance(cell, LazyCell) else _unmasked_at(row, cell, "make_column")
     return column
+
+
+def _unmasked_at(row, cell, step):
+    try:
+        return unmasked(cell)
+    except BadInputError as error:
+        raise BadInputError(error.problem, step=step, row=int(row), fix=error.fix) from None
 
 
 def _by_position(cells):
@@ -116,7 +159,7 @@ def _by_position(cells):
 
 
 def _is_block(cells):
-    return isinstance(cells, np.ndarray) and cells.dtype != object
+    return isinstance(cells, np.ndarray) and cells.dtype != object and not isinstance(cells, np.ma.MaskedArray)
 
 
 def stack_column(column):
@@ -152,7 +195,11 @@ def stack_column(column):
     rows = np.flatnonzero(presence)
     if len(rows) == 0:
         raise BadInputError("every cell of the column is missing, so its shape is unknown", step="stack_column")
-    cells = [column[row] if isinstance(column[row], LazyCell) else np.asarray(column[row]) for row in rows]
+    cells = [column[row] for row in rows]
+    cells = [
+        cell if isinstance(cell, LazyCell) else _unmasked_at(row, cell, "stack_column")
+        for row, cell in zip(rows, cells, strict=True)
+    ]
     shape = cells[0].shape
     block = np.zeros((len(column), *shape), dtype=np.result_type(*{cell.dtype for cell in cells}))
     for row, cell in zip(rows, cells, strict=True):

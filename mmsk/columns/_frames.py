@@ -1,5 +1,7 @@
 """The columns of a table, whatever holds it."""
 
+from pathlib import PurePath
+
 import numpy as np
 
 from mmsk.columns._cells import presence_of
@@ -57,6 +59,34 @@ def blank_masked(X):
     cells = X.data.astype(np.result_type(X.dtype, np.float32) if is_number else object)
     cells[np.ma.getmaskarray(X)] = np.nan if is_number else None
     return cells
+
+
+def container_problem(X):
+    """Say why something holds no rows that could be read.
+
+    Parameters
+    ----------
+    X : object
+        Whatever was given as a table.
+
+    Returns
+    -------
+    str or None
+        The problem; None if nothing speaks against it yet.
+
+    Examples
+    --------
+    >>> from mmsk.columns import container_problem
+    >>> container_problem({"photo": ["a.jpg"]})
+    'a single dict came where a table was expected'
+    """
+    if X is None or np.isscalar(X) or isinstance(X, (bytes, dict, PurePath)):
+        return f"a single {type(X).__name__} came where a table was expected"
+    if hasattr(type(X), "collect"):
+        return "a lazy frame came; its cells are not there yet"
+    if hasattr(X, "__next__"):
+        return "an iterator came, which can be walked but once"
+    return None
 
 
 def frame_columns(X):
@@ -166,6 +196,8 @@ def _to_array(column):
         return column if column.dtype.kind in "iufbO" else _to_objects(column)
     if str(getattr(column, "dtype", "")) == "category":
         return np.asarray(column.astype(object), dtype=object)
+    if type(getattr(column, "dtype", None)).__name__ == "Struct":  # of polars, which makes arrays of their fields
+        return _object_array(column.to_list())
     array = column.to_numpy()
     if array.ndim > 1:  # a column of arrays, of polars
         absent = column.is_null().to_numpy()

@@ -107,8 +107,8 @@ class MultiModalClassifier(ClassifierMixin, BaseMultiModal):
     compile : bool, default=False
         Compile the encoders with `torch.compile`, which pays in long trainings and needs a C++ compiler on a CPU.
     n_jobs : int, default=None
-        CPU threads; None is one, -1 is all. Another number of threads changes the last bits of a result. Threads that
-        compete with other processes for cores wait for each other: run folds side by side first.
+        CPU threads; None is one, -1 is all. Another number of threads rounds sums otherwise, and training amplifies
+        that. Threads that compete with other processes for cores wait for each other: run folds side by side first.
     random_state : int, RandomState instance or None, default=None
         Seed of initial weights, order of rows and dropout. torch's global state is not touched, numpy's only by None,
         which draws a seed from it as scikit-learn does.

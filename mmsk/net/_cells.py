@@ -190,6 +190,8 @@ def _check_cell(cell, modality, row, name, step):
         modality.kind, "iufb"
     ):
         problem = f"a cell of dtype {cell.dtype} where training had {modality.dtype} in modality {modality.key!r}"
+    elif isinstance(cell, np.ma.MaskedArray) and np.ma.is_masked(cell):
+        problem = "the array masks some of its numbers"
     if problem:
         shown = {} if isinstance(cell, (np.ndarray, LazyCell)) else {"value": cell}
         raise BadInputError(

@@ -1,11 +1,15 @@
 """Where and in which precision networks run."""
 
+import os
 from contextlib import contextmanager
 
 import joblib
 import torch
 
 from mmsk.exceptions import BadInputError
+
+# The process in which several threads have computed, if there is one.
+_threads_of = None
 
 
 def resolve_device(device):
@@ -74,9 +78,14 @@ def cpu_threads(n_jobs):
     Parameters
     ----------
     n_jobs : int or None
-        As scikit-learn counts: None is one, -1 is all.
+        As scikit-learn counts: None is one, -1 is all. It is one as well in a process that was forked after several
+        threads had computed: they exist in its parent only, and the library that owns them would wait for them.
     """
+    global _threads_of
     wanted = 1 if n_jobs is None else joblib.effective_n_jobs(n_jobs)
+    if wanted > 1:
+        _threads_of = _threads_of or os.getpid()
+        wanted = wanted if _threads_of == os.getpid() else 1
     before = torch.get_num_threads()
     if wanted == before:
         yield

@@ -110,6 +110,7 @@ class NeuralEstimator(BaseEstimator):
         """Read a table to train on; with `keep` one like that of the first fit; returns (names, columns, dtype)."""
         if keep:
             return None, self._read_predict(X), None
+        vars(self).pop("net_", None)  # should this fit fail: an old network does not go with new columns or labels
         table = read_columns(self, X, reset=True)
         self._plain_numbers = table[2] is not None
         return table
@@ -166,7 +167,6 @@ class NeuralEstimator(BaseEstimator):
         """Begin a fit; returns which of the rows that count are held out to validate on, or None."""
         settings = self._settings()
         if not keep:
-            vars(self).pop("net_", None)  # should this fit fail: an old network does not go with new labels
             self._seed = int(check_random_state(settings["random_state"]).randint(2**31 - 1))
         fraction = settings["validation_fraction"]
         if fraction is None:

@@ -7,7 +7,15 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
 
-from mmsk.columns import blank_masked, frame_columns, is_frame, is_missing, is_tensor_column, make_column
+from mmsk.columns import (
+    blank_masked,
+    container_problem,
+    frame_columns,
+    is_frame,
+    is_missing,
+    is_tensor_column,
+    make_column,
+)
 from mmsk.exceptions import BadInputError
 from mmsk.net._cells import put_numbers
 
@@ -37,6 +45,9 @@ def read_columns(estimator, X, *, reset):
         Dtype of plain numeric input, None for a table with cells.
     """
     step = type(estimator).__name__
+    problem = None if issparse(X) else container_problem(X)  # scikit-learn has words for sparse matrices
+    if problem is not None:
+        raise BadInputError(problem, step=step, fix="Give a frame, an array, or a list of rows.")
     X = _as_table(X)
     try:
         if holds_cells(X) if reset else not estimator._plain_numbers:

@@ -1,6 +1,7 @@
 """The skorch net behind the estimators: skorch's parts and events around a short inner loop."""
 
 import contextlib
+import dis
 import math
 
 import numpy as np
@@ -207,19 +208,23 @@ class FusedNet(NeuralNet):
             self._modulation = GradientModulation(self.gradient_modulation, self.noise)
         self._blending = self._go_on_blending() if self.gradient_blending else None
         self._base_rates = [group["lr"] for group in self.optimizer_.param_groups]
-        self._stopped_by_callback = self.interrupted = False
+        self._stopped_by_callback = False
         # Asked once a fit, not once a step.
         self._announce_batches = any(_listens(callback) for _, callback in self.callbacks_)
         self._announce_gradients = any(_overrides(callback, "on_grad_computed") for _, callback in self.callbacks_)
         try:
-            return super().fit_loop(X, y, epochs=epochs, **kwargs)
+            super().fit_loop(X, y, epochs=epochs, **kwargs)
         except KeyboardInterrupt:
-            self.interrupted = not self._stopped_by_callback
-            raise
+            if not self._stopped_by_callback:
+                raise
         finally:
             self._modulation = None
             if self.schedule != "constant":
                 self._set_rates(1.0)
+            if self._average is not None:
+                self._average.lend()  # also where training ended within an epoch
+        self.interrupted = False
+        return self
 
     def _go_on_averaging(self):
         """Go on from the weights that the average of the last fit stands in for, unless others were put there since."""
@@ -239,8 +244,9 @@ class FusedNet(NeuralNet):
     def notify(self, method_name, **cb_kwargs):
         """Announce an event, and remember if a callback answers by ending the training.
 
-        skorch ends a training by `KeyboardInterrupt` and keeps what was learned, also when it is a user who interrupts.
-        Inside a search over many fits that would only start the next one, so the two are told apart.
+        Callbacks end a training by raising `KeyboardInterrupt`, and what was learned is kept. skorch does the same when
+        a user interrupts; inside a search over many fits that would only start the next one, so the two are told apart,
+        also while a callback is at work.
 
         Parameters
         ----------
@@ -251,8 +257,8 @@ class FusedNet(NeuralNet):
         """
         try:
             super().notify(method_name, **cb_kwargs)
-        except KeyboardInterrupt:
-            self._stopped_by_callback = True
+        except KeyboardInterrupt as error:
+            self._stopped_by_callback = _was_raised(error)
             raise
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
@@ -324,7 +330,7 @@ class FusedNet(NeuralNet):
         self._part_of_step(loss, batch, last - first + 1).backward()
         if place == last:
             self._take_step(batch)
-        return {"loss": loss, "y_pred": y_pred[0]}
+        return {"loss": loss, "y_pred": y_pred[0].to(self.module_.like.dtype)}  # numpy has no bfloat16 to score
 
     def _part_of_step(self, loss, batch, n_batches):
         """Let a batch of heavy rows count more than one of light rows, so that a row does as much in any batch."""
@@ -388,6 +394,14 @@ class FusedNet(NeuralNet):
         if not self.mixed:
             return contextlib.nullcontext()
         return torch.autocast(torch.device(self.device).type, dtype=torch.bfloat16)
+
+
+def _was_raised(error):
+    """Tell an exception that a line of code raised from one that came over it, as a key press comes over any line."""
+    place = error.__traceback__
+    while place.tb_next is not None:
+        place = place.tb_next
+    return place.tb_frame.f_code.co_code[place.tb_lasti] == dis.opmap["RAISE_VARARGS"]
 
 
 def _total_weight(batch):

@@ -269,10 +269,13 @@ def train(net, plan, cells, target, weight, valid_rows, seed, epochs, augment=()
     net.foreign_random = generators["foreign"] if foreign else None
     net.noise = generators["modulation"]
     give_generator(net.module_, generators["dropout"])
+    net.interrupted = True  # until it has ended of itself, or a callback ended it
     try:
         net.partial_fit(RowSubset(rows, torch.from_numpy(chosen)))
     finally:
         give_generator(net.module_, None)
+        if net.history and "train_loss" not in net.history[-1]:
+            del net.history[-1]  # begun, but not trained
         # What only training needed would otherwise keep all cells in memory for as long as the model lives.
         net.train_split = None
         net.iterator_train__generator = net.iterator_train__augment = net.foreign_random = net.noise = None

@@ -218,7 +218,7 @@ class ModalityMasker(BaseColumnTransformer):
                 series[j] = X.iloc[:, j].mask(blank[:, j]).reset_index(drop=True)
         frame = pd.DataFrame(series, copy=False)
         frame.index = X.index if hasattr(X, "iloc") else frame.index
-        names_stay &= not hasattr(self, "feature_names_in_")  # names that are no strings
+        names_stay &= is_frame(X) and not hasattr(self, "feature_names_in_")  # names that are no strings
         frame.columns = X.columns if names_stay else self.get_feature_names_out()
         return frame
 

@@ -3,6 +3,7 @@
 import numpy as np
 from PIL import Image
 
+from mmsk.columns import unmasked
 from mmsk.exceptions import BadInputError
 
 WHITE = 255
@@ -45,7 +46,7 @@ def image_from_array(cell):
             f"an array of shape {cell.shape} came where (H, W), (H, W, C) or (C, H, W) was expected",
             fix="Give one picture a cell.",
         )
-    pixels = _to_bytes(cell)
+    pixels = _to_bytes(unmasked(cell))
     if pixels.ndim == 3:
         pixels = _channels_last(pixels)
     return Image.fromarray(np.ascontiguousarray(pixels))

@@ -9,6 +9,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from mmsk.columns import unmasked
 from mmsk.exceptions import BadInputError
 from mmsk.preprocessing._files import check_file
 from mmsk.preprocessing._mp3 import with_length
@@ -222,7 +223,7 @@ def _from_array(cell):
             f"an array of shape {cell.shape} came where samples of shape (T,) or (channels, T) were expected",
             fix="Put the channels first, one sound a cell.",
         )
-    cell = cell.astype(cell.dtype.newbyteorder("="), copy=False)
+    cell = unmasked(cell).astype(cell.dtype.newbyteorder("="), copy=False)
     if cell.dtype.kind == "f":
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused as that
             samples = cell.astype(np.float32, copy=False)

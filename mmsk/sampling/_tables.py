@@ -78,6 +78,8 @@ def _as_before(series, dtype):
 
 
 def _polars_series(pl, name, column, dtype):
+    if dtype == pl.Null:
+        return pl.Series(name, [None] * len(column), dtype=dtype)
     if column.dtype != object:
         series = pl.Series(name, column)
         if column.dtype.kind == "f" and (dtype.is_integer() or dtype == pl.Boolean):

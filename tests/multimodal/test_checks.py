@@ -135,7 +135,7 @@ def test_blanks_of_any_kind_among_numbers(blank):
     with pytest.raises(BadInputError, match=r"infinity .*\(row 4, column 'b', value inf\)"):
         model.fit(X.assign(b=np.where(np.arange(24) == 4, np.inf, X["b"])), LABELS)
     with pytest.raises(BadInputError, match="X holds arrays or texts where training had numbers only"):
-        model.predict(blanked.assign(b=np.where(np.arange(24) == 2, "tall", X["b"].astype(object))))
+        model.fit(X, LABELS).predict(blanked.assign(b=np.where(np.arange(24) == 2, "tall", X["b"].astype(object))))
 
 
 def test_errors_name_the_rows_of_the_caller():

@@ -1,8 +1,10 @@
 """What further calls of fit and partial_fit change."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.exceptions import NotFittedError
+from skorch.callbacks import Callback
 
 from mmsk import BadInputError, MissingModalityWarning, MultiModalClassifier, MultiModalRegressor
 from tests.multimodal.test_training_options import linear, numbers
@@ -60,3 +62,31 @@ def test_what_a_warm_start_refuses_leaves_the_model():
         model.fit(X, np.where(y, 2, 0))
     np.testing.assert_array_equal(model.predict_proba(X), before)
     assert model.n_iter_ == len(model.history_) == 4
+
+
+@pytest.mark.parametrize("n_columns", [2, 3])
+def test_a_fit_that_fails_early_leaves_no_network_for_other_columns(n_columns):
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(20, 2)), columns=["a", "b"])
+    y = np.arange(20) % 2
+    model = MultiModalClassifier(max_epochs=1, random_state=0).fit(X, y)
+    others = X[["b", "a"]] if n_columns == 2 else X.assign(c=0.0)
+    with pytest.raises(BadInputError, match="no label came"):
+        model.fit(others, [None, *y[1:]])
+    with pytest.raises(NotFittedError):
+        model.predict(others)
+
+
+class Broken(Callback):
+    def on_batch_begin(self, net, training=False, **kwargs):
+        raise RuntimeError("broken")
+
+
+def test_a_warm_start_that_fails_at_once_changes_nothing():
+    X, _ = numbers(60)
+    model = linear(warm_start=True, ema_decay=0.9, max_epochs=3).fit(X, np.arange(60) % 2)
+    expected, history = model.predict_proba(X), list(model.history_)
+    with pytest.raises(RuntimeError, match="broken"):
+        model.set_params(callbacks=[Broken()]).fit(X, np.arange(60) % 2)
+    np.testing.assert_array_equal(model.predict_proba(X), expected)
+    assert model.n_iter_ == 3 and list(model.history_) == history
+    assert model.net_._average.is_lent()  # and goes on from there

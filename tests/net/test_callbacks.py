@@ -1,6 +1,8 @@
 import json
+import os
 import pickle
 import shutil
+import signal
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from mmsk import (
     MultiModalRegressor,
     TabularEncoder,
 )
+from mmsk.net._averaging import WeightAverage
 from tests.rows import make_rows
 
 
@@ -102,6 +105,39 @@ def test_checkpoints_of_networks_that_lie_in_memory_otherwise(tmp_path):
     fitted = ImageEncoder(widths=(4, 8), max_epochs=2, callbacks=["checkpoint"]).fit(photos, [0, 1] * 10)
     (file,) = (tmp_path / "checkpoints").rglob("weights.safetensors")
     assert set(load_file(file)) == set(fitted.net_.module_.state_dict())
+
+
+def press_ctrl_c(net, X, y):
+    """Score, and be interrupted by the user meanwhile."""
+    os.kill(os.getpid(), signal.SIGINT)
+    return sum(range(10_000))
+
+
+def test_an_interrupt_while_a_callback_is_at_work():
+    interrupted = model(EpochScoring(press_ctrl_c), validation_fraction=0.2)
+    with pytest.raises(KeyboardInterrupt):
+        interrupted.fit(*rows())
+    with pytest.raises(NotFittedError):
+        interrupted.predict(rows()[0])
+
+
+def test_an_interrupt_before_the_first_epoch(monkeypatch):
+    def press(self, module, decay):
+        raise KeyboardInterrupt
+
+    fitted = model(warm_start=True, max_epochs=2).fit(*rows())
+    monkeypatch.setattr(WeightAverage, "__init__", press)
+    for interrupted in (fitted.set_params(ema_decay=0.9), model(ema_decay=0.9)):
+        with pytest.raises(KeyboardInterrupt):
+            interrupted.fit(*rows())
+    assert fitted.n_iter_ == 2
+
+
+@pytest.mark.parametrize("scoring", ["accuracy", "neg_log_loss"])
+def test_scores_of_training_in_bfloat16(scoring):
+    X, y = rows()
+    fitted = model(EpochScoring(scoring, on_train=True, name="score"), precision="bfloat16", max_epochs=1).fit(X, y)
+    assert np.isfinite(fitted.history_[-1]["score"])
 
 
 @pytest.mark.parametrize("n_batches", [2, 12])

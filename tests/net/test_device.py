@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import joblib
 import pytest
 import torch
@@ -33,3 +37,26 @@ def test_threads_are_given_back(n_jobs):
         assert torch.get_num_threads() == (1 if n_jobs is None else joblib.effective_n_jobs(n_jobs))
         raise KeyError
     assert torch.get_num_threads() == before
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_forked_process_computes_although_threads_had_computed(tmp_path):
+    script = tmp_path / "fork.py"
+    script.write_text(FORK)
+    assert subprocess.run([sys.executable, script], timeout=120).returncode == 0
+
+
+FORK = """
+import os
+import numpy as np
+from mmsk import MultiModalClassifier
+X = np.random.default_rng(0).normal(size=(2000, 30)).astype("float32")
+model = MultiModalClassifier(max_epochs=1, n_jobs=2, random_state=0).fit(X, X[:, 0] > 0)
+expected = model.predict_proba(X)
+child = os.fork()
+if not child:
+    np.testing.assert_allclose(model.predict_proba(X), expected, atol=1e-5)
+    model.fit(X, X[:, 0] > 0)
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+"""

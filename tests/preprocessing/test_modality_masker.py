@@ -292,3 +292,18 @@ def test_dates_stand_beside_what_is_blanked():
     for table in (pd.DataFrame(columns), pl.DataFrame(columns)):
         presence = frame_presence(masker.fit_transform(table))
         assert not presence[:, 0].any() and presence[:, 1:].all()
+
+
+@pytest.mark.parametrize(
+    "X", [pd.Series(["a", "b"], index=[5, 6]), pd.Series(["a", "b"], name=3), pd.Index(["a", "b"])]
+)
+@pytest.mark.parametrize("when", ["always", "fit"])
+def test_columns_without_a_name(X, when):
+    masked = ModalityMasker(when=when, random_state=0).fit(X).transform(X)
+    assert list(masked.iloc[:, 0]) == ["a", "b"]  # a row keeps its only modality
+    assert masked.index.tolist() == (X.index.tolist() if isinstance(X, pd.Series) else [0, 1])
+
+
+def test_columns_of_one_name():
+    with pytest.raises(BadInputError, match=r"two columns have this name \(column 'text'\)"):
+        ModalityMasker().fit(pd.DataFrame([["a", "b"]], columns=["text", "text"]))

@@ -191,13 +191,25 @@ def test_columns_of_polars_stay_what_they_were(sampler):
             "count": pl.Series([None, *range(N - 1)]),
             "flag": pl.Series([None, True] * (N // 2)),
             "text": ["t"] * N,
+            "nothing": [None] * N,
         }
     )
+    if isinstance(sampler, MaskedCopies):  # the other one draws between cells, and refuses what is none
+        X = X.with_columns(pl.Series("place", [{"x": 1.0}] * N))
     more, _ = sampler.fit_resample(X, Y)
     assert more.schema == X.schema and len(more) > N
     kept = X["count"].drop_nulls().unique()
     assert set(more["count"].drop_nulls()) <= set(kept)
     assert set(more["day"].drop_nulls()) <= set(X["day"])
+
+
+@pytest.mark.parametrize("numbers", [range(2), np.array([0, 1])], ids=["range", "array"])
+def test_numbers_to_blank_in_any_sequence(numbers):
+    X = every_kind_of_column()
+    expected, _ = MaskedCopies((0, 1), random_state=0).fit_resample(X, Y)
+    np.testing.assert_array_equal(
+        frame_presence(MaskedCopies(numbers, random_state=0).fit_resample(X, Y)[0]), frame_presence(expected)
+    )
 
 
 def test_copies_of_arrays_polars_and_lists():
