@@ -2,8 +2,19 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
 
-from mmsk import AudioLoader, BadInputError, ImageLoader, MultiModalClassifier, columns
+from mmsk import (
+    AudioLoader,
+    BadInputError,
+    CharEncoder,
+    FoldEnsembleClassifier,
+    ImageLoader,
+    LateFusionClassifier,
+    MultiModalClassifier,
+    columns,
+)
 
 
 @pytest.mark.parametrize("cell", [None, float("nan"), np.float32("nan"), np.datetime64("NaT"), pd.NA, pd.NaT, "", b""])
@@ -128,15 +139,21 @@ def test_structs_of_polars_are_no_sounds():
         MultiModalClassifier(max_epochs=1).fit(X, [0, 1])
 
 
-def test_estimators_say_what_holds_no_rows():
-    frame = pl.DataFrame({"a": [1.0, 2.0]})
-    for X, problem in (
-        (frame.lazy(), "a lazy frame"),
-        (iter(frame.rows()), "an iterator"),
-        ({"a": [1]}, "a single dict"),
-    ):
-        with pytest.raises(BadInputError, match=f"MultiModalClassifier: {problem} came"):
-            MultiModalClassifier(max_epochs=1).fit(X, [0, 1])
+ESTIMATORS = (
+    MultiModalClassifier(max_epochs=1),
+    CharEncoder(),
+    FoldEnsembleClassifier(LogisticRegression(), cv=2),
+    LateFusionClassifier([("table", LogisticRegression())]),
+)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
+def test_what_holds_no_rows(estimator):
+    frame = pl.DataFrame({"a": [1.0, 2.0, 3.0, 4.0]})
+    lazy, rows = frame.lazy(), iter(frame.rows())
+    for X, problem in ((lazy, "a lazy frame"), (rows, "an iterator"), ({"a": [1]}, "a single dict")):
+        with pytest.raises(BadInputError, match=f"{type(estimator).__name__}: {problem} came"):
+            clone(estimator).fit(X, [0, 1, 0, 1])
 
 
 def test_row_labels_make_no_frame_of_a_series():

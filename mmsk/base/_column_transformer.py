@@ -5,7 +5,7 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mmsk.columns import container_problem, frame_columns, join_columns
+from mmsk.columns import check_container, frame_columns, join_columns
 from mmsk.exceptions import BadInputError
 
 
@@ -115,19 +115,17 @@ class BaseColumnTransformer(OneToOneFeatureMixin, TransformerMixin, BaseEstimato
         return columns, names or list(range(len(columns)))
 
     def _check_container(self, X):
-        problem = container_problem(X)
-        if issparse(X):
-            problem = "a sparse matrix came where a table of cells was expected"
-        elif getattr(X, "ndim", 1) not in (1, 2):
-            problem = f"an array of {X.ndim} dimensions came where one or two were expected"
-        if problem is None:
-            return
-        raise BadInputError(
-            problem,
-            step=type(self).__name__,
-            fix="Give a frame, a series, a list, or an array of shape (n_rows,) or (n_rows, n_columns); "
-            "mmsk.columns.make_column turns a block into a column of cells.",
+        step = type(self).__name__
+        fix = (
+            "Give a frame, a series, a list, or an array of shape (n_rows,) or (n_rows, n_columns); "
+            "mmsk.columns.make_column turns a block into a column of cells."
         )
+        check_container(X, step, fix)
+        if issparse(X):
+            raise BadInputError("a sparse matrix came where a table of cells was expected", step=step, fix=fix)
+        if getattr(X, "ndim", 1) not in (1, 2):
+            problem = f"an array of {X.ndim} dimensions came where one or two were expected"
+            raise BadInputError(problem, step=step, fix=fix)
 
     def _bad_cell(self, error, row, column, value):
         """Give an error about one cell the place where the cell stands."""

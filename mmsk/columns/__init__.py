@@ -15,7 +15,7 @@ from mmsk.columns._cells import (
 )
 from mmsk.columns._frames import (
     blank_masked,
-    container_problem,
+    check_container,
     frame_columns,
     frame_presence,
     is_frame,
@@ -30,7 +30,7 @@ __all__ = [
     "blank_masked",
     "check_groups",
     "check_labels",
-    "container_problem",
+    "check_container",
     "frame_columns",
     "frame_presence",
     "group_columns",

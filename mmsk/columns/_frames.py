@@ -3,6 +3,7 @@
 from pathlib import PurePath
 
 import numpy as np
+from scipy.sparse import issparse
 
 from mmsk.columns._cells import presence_of
 from mmsk.exceptions import BadInputError
@@ -61,32 +62,42 @@ def blank_masked(X):
     return cells
 
 
-def container_problem(X):
-    """Say why something holds no rows that could be read.
+def check_container(X, step, fix="Give a frame, an array, or a list of rows."):
+    """Refuse what holds no rows that could be read.
 
     Parameters
     ----------
     X : object
-        Whatever was given as a table.
+        Whatever was given as a table; a sparse matrix is left to others.
+    step : str
+        Who asks, for error messages.
+    fix : str, default="Give a frame, an array, or a list of rows."
+        What to give instead.
 
-    Returns
-    -------
-    str or None
-        The problem; None if nothing speaks against it yet.
+    Raises
+    ------
+    BadInputError
+        If it is a single thing, a lazy frame or an iterator.
 
     Examples
     --------
-    >>> from mmsk.columns import container_problem
-    >>> container_problem({"photo": ["a.jpg"]})
-    'a single dict came where a table was expected'
+    >>> from mmsk.columns import check_container
+    >>> check_container({"photo": ["a.jpg"]}, "fit")
+    Traceback (most recent call last):
+        ...
+    mmsk.exceptions.BadInputError: fit: a single dict came where a table was expected. Give a frame, an array, or ...
     """
+    if issparse(X):  # some are dicts
+        return
     if X is None or np.isscalar(X) or isinstance(X, (bytes, dict, PurePath)):
-        return f"a single {type(X).__name__} came where a table was expected"
-    if hasattr(type(X), "collect"):
-        return "a lazy frame came; its cells are not there yet"
-    if hasattr(X, "__next__"):
-        return "an iterator came, which can be walked but once"
-    return None
+        problem = f"a single {type(X).__name__} came where a table was expected"
+    elif hasattr(type(X), "collect"):
+        problem = "a lazy frame came; its cells are not there yet"
+    elif hasattr(X, "__next__"):
+        problem = "an iterator came, which can be walked but once"
+    else:
+        return
+    raise BadInputError(problem, step=step, fix=fix)
 
 
 def frame_columns(X):

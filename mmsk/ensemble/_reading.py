@@ -7,7 +7,7 @@ from scipy.sparse import issparse
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import _check_sample_weight, _num_samples, validate_data
 
-from mmsk.columns import blank_masked, check_labels, frame_columns, is_frame, is_missing, rows_to_table
+from mmsk.columns import blank_masked, check_container, check_labels, frame_columns, is_frame, is_missing, rows_to_table
 from mmsk.exceptions import BadInputError
 
 
@@ -29,6 +29,7 @@ def read_table(estimator, X, *, reset):
         The table as it came; lists as arrays, and plain numbers that are in no frame as floats, where NaN is a missing
         cell.
     """
+    check_container(X, type(estimator).__name__)
     X = blank_masked(X)
     try:
         if holds_cells(X):

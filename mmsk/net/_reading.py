@@ -9,7 +9,7 @@ from sklearn.utils.validation import validate_data
 
 from mmsk.columns import (
     blank_masked,
-    container_problem,
+    check_container,
     frame_columns,
     is_frame,
     is_missing,
@@ -45,9 +45,7 @@ def read_columns(estimator, X, *, reset):
         Dtype of plain numeric input, None for a table with cells.
     """
     step = type(estimator).__name__
-    problem = None if issparse(X) else container_problem(X)  # scikit-learn has words for sparse matrices
-    if problem is not None:
-        raise BadInputError(problem, step=step, fix="Give a frame, an array, or a list of rows.")
+    check_container(X, step)
     X = _as_table(X)
     try:
         if holds_cells(X) if reset else not estimator._plain_numbers:
