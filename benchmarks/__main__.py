@@ -29,7 +29,8 @@ RESULTS = Path(__file__).parent / "RESULTS.md"
 def main():
     sections = [
         "# Results of the benchmarks\n",
-        f"Written by `make bench` on {machine()} Ratios are what counts: runs take turns, figures are medians.\n",
+        f"Written by `make bench` on {machine()} Ratios are what counts: runs take turns, and figures are medians "
+        "but for k-fold cross-validation and memory, which run once.\n",
     ]
     for name, title in QUESTIONS.items():
         start = time.perf_counter()

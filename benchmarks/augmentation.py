@@ -27,7 +27,7 @@ RATE = 22_050
 
 
 def photo_ways(photos, generator):
-    """Rotation, shift, zoom, flip, brightness and, in half of the rows, erasing by noise."""
+    """Rotation, shift, zoom, flip, brightness and, in half of the rows, erasing (mmsk: by noise)."""
     one_by_one = v2.Compose(
         [
             v2.RandomAffine(10, (0.1, 0.1), (0.9, 1.1), interpolation=v2.InterpolationMode.BILINEAR),

@@ -2,7 +2,8 @@
 
 Three networks: a small perceptron, whose steps are so short that every microsecond of bookkeeping shows, a small
 convolutional network, and photos, sounds and numbers with a third of the cells missing. Both sides have the same
-layers, rows, batch size, optimiser, weights of rows and course of the learning rate; one CPU thread.
+layers, rows, batch size, weights of rows and course of the learning rate, and AdamW, which the loop takes as torch
+gives it, and once more fused, as mmsk has it; one CPU thread.
 
     python -m benchmarks.epoch
 """

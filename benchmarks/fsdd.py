@@ -1,7 +1,7 @@
 """Does one encoder on spoken digits beat a support vector machine on pooled MFCC, on speakers it never heard?
 
 Leaves one speaker out at a time; the machine and the network see the same recordings. Prints accuracy a speaker, and
-mean and spread over speakers and seeds.
+mean and spread over seeds.
 
     python -m benchmarks.fsdd --data ../shared/data --seeds 1 2 3 --augment off on
 

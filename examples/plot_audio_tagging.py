@@ -173,8 +173,8 @@ better = means[[2, 4], 0].max()  # of the two ensembles of one kind
 print(f"\nBoth kinds together: {means[-1, 0] - better:+.3f} MAP@3 over the better one")
 
 # %%
-# Networks that differ in what they look at make different mistakes, which an average evens out; networks that differ
-# in their training rows alone do so to a smaller degree.
+# Networks that differ in what they look at make different mistakes, which an average often evens out; networks that
+# differ in their training rows alone do so to a smaller degree.
 figure, ax = plt.subplots(figsize=(7, 4), layout="constrained")
 bars = ax.barh(list(scores), means[:, 0], xerr=sds[:, 0], color=["grey", *["tab:blue", "tab:orange"] * 2, "tab:green"])
 ax.bar_label(bars, [f"{mean:.2f}" for mean in means[:, 0]], label_type="center", color="white")

@@ -171,7 +171,8 @@ for name, other in others.items():
 # Side by side
 # ------------
 # Means over the folds, and how far each is ahead of plain concatenation on the same folds, with the standard error of
-# that difference. What is less than twice its error is not told apart by so few rows.
+# that difference, which is rough itself where folds are few. What is less than two (of three folds four) times its
+# error is not told apart.
 scores = {name: np.array(values) for name, values in scores.items()}
 order = sorted(scores, key=lambda name: -scores[name][:, 0].mean())
 plain = scores["concat" if "concat" in scores else order[0]]
@@ -186,9 +187,8 @@ for name in order:
     )
 
 # %%
-# On the generated rows early fusion does worst, of networks as of linear models, and most ways of fusing inside the
-# network are not told apart from concatenation. Colours tell where the modalities meet: in the input, in the network,
-# or in the answers.
+# On the generated rows early fusion does worst, of networks as of linear models, and nothing is clearly ahead of
+# concatenation. Colours tell where the modalities meet: in the input, in the network, or in the answers.
 EARLY, LATE = ("early", "one table"), ("late", "LateFusion")
 colours = ["tab:orange" if n.startswith(EARLY) else "tab:green" if n.startswith(LATE) else "tab:blue" for n in order]
 means = np.array([scores[name].mean(axis=0) for name in order])

@@ -135,8 +135,9 @@ for name, classifier in classifiers.items():
 # Before the split
 # ----------------
 # The same rows, samplers and classifiers the other way round. Copies of a row, or rows between two rows, now lie on
-# both sides of the split, and what is scored is half made up. Only the areas may be compared with those above, as they
-# do not depend on how many rows are ill; the other scores rise from that alone.
+# both sides of the split, and what is scored is half made up. Folds are shuffled, as what is made up is of no
+# recording; for unsampled rows of the real set that alone does not change the areas. Only the areas may be compared
+# with those above, as they do not depend on how many rows are ill; the other scores rise from that alone.
 print("\nSampled before the split")
 cells = load.fit_transform(X)
 for name, classifier in classifiers.items():

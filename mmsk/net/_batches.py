@@ -213,6 +213,3 @@ class RowSubset(torch.utils.data.Dataset):
 
     def __len__(self):
         return len(self.rows)
-
-    def __getitem__(self, i):
-        return next(iter(self.source.batches(self.rows[[i]], 1)))

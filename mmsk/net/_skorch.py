@@ -304,7 +304,7 @@ class FusedNet(NeuralNet):
         self.history.record(prefix + "_batch_count", n_batches)
 
     def train_step(self, batch, **fit_params):
-        """Take one optimiser step.
+        """Learn from one batch; the optimiser steps with the last batch of those that `accumulate` joins.
 
         Parameters
         ----------

@@ -97,6 +97,8 @@ def test_a_crop_keeps_its_share_within_the_photo():
     assert area.max() < 1.0 + 1e-3
     assert 0.75 - 1e-3 < ratio.min() < 0.9
     assert 1.1 < ratio.max() < 4 / 3 + 1e-3
+    middle = cropped[:, :, 29:31, 29:31].mean((2, 3))
+    assert middle.std(0).min() > 2.0  # windows lie anywhere
 
 
 def test_brightness_contrast_and_channels_are_linear():
@@ -162,6 +164,8 @@ def test_erasing_fills_a_rectangle_of_its_area_and_ratio():
     assert 0.45 < ratio.min() < 0.6
     assert 1.7 < ratio.max() < 2.1
     assert set(changed.unique().tolist()) == {7, 99}
+    places = centres((changed != 7)[(changed != 7).any((1, 2, 3))])
+    assert places.std(0).min() > 8.0 and (places.mean(0) - torch.tensor([29.5, 39.5])).abs().max() < 5.0
 
 
 def test_erasing_takes_the_nearest_ratio_that_fits():

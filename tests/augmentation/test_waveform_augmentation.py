@@ -52,6 +52,15 @@ def test_noise_has_the_ratio_asked_for():
     torch.testing.assert_close(measured, torch.full((40,), 15.0), atol=0.2, rtol=0)
 
 
+def test_noise_follows_the_level_of_its_row():
+    levels = torch.tensor([[1.0], [1e-3], [0.0]])
+    sounds = tones(3) * levels
+    noise = only(noise_snr=(15.0, 15.0))(sounds, generator()) - sounds
+    measured = 10 * torch.log10(sounds[:2].square().mean(1) / noise[:2].square().mean(1))
+    torch.testing.assert_close(measured, torch.full((2,), 15.0), atol=0.2, rtol=0)
+    assert not noise[2].any()
+
+
 def test_silence_stays_silent():
     silent = torch.zeros(3, 4000)
     changed = WaveformAugmentation(time_stretch=(0.8, 1.25), pitch_shift=(-2, 2))(silent, generator())

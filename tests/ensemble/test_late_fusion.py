@@ -24,7 +24,7 @@ from sklearn.svm import SVC
 from mmsk import MFCC, FoldEnsembleClassifier, ImageLoader, LateFusionClassifier, TensorFlattener
 from mmsk.columns import make_column
 from mmsk.datasets import make_trimodal
-from mmsk.ensemble._stacking import out_of_fold
+from mmsk.ensemble._stacking import out_of_fold, stack_features
 from mmsk.exceptions import BadInputError, MissingModalityWarning
 from tests.ensemble.members import Memory, classic, small_network
 from tests.rows import make_rows
@@ -384,3 +384,12 @@ def test_bad_tables_are_named(rows):
         late().fit(X[:0], y[:0])
     with pytest.raises(ValueError, match="feature names"):
         late().fit(X, y).predict(X.rename(columns={"age": "years"}))
+
+
+def test_features_of_a_stack_say_what_is_absent():
+    proba = np.array([[[0.8, 0.2], [0.5, 0.5]], [[0.1, 0.9], [0.3, 0.7]]])
+    presence = np.array([[True, False], [True, True]])
+    features = stack_features(proba, presence, 1e-6)
+    np.testing.assert_array_equal(features[:, 4:], presence)
+    np.testing.assert_allclose(features[0, :4], [np.log(2), -np.log(2), 0, 0])
+    np.testing.assert_allclose(features[1, :2], 0, atol=1e-12)

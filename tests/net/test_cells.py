@@ -166,3 +166,13 @@ def test_lazy_cells_of_another_size_are_refused_at_predict(tmp_path):
     model = image_model().fit(pd.DataFrame(load[16], columns=["image__photo"]), [0, 1] * 4)
     with pytest.raises(BadInputError, match=r"shape \(3, 20, 20\) where modality 'image' has shape \(3, 16, 16\)"):
         model.predict(pd.DataFrame(load[20], columns=["image__photo"]))
+
+
+def test_short_spectrograms_end_in_silence():
+    short = np.linspace(-80, -20, 6400, dtype=np.float32).reshape(64, 100)
+    column = make_column([np.full((64, 200), -10.0, np.float32), short])
+    modality = describe("sound", [0], ["sound"], [column], "step")
+    block = collect(modality, [column], "step").source.array
+    assert modality.kind == "spectrogram"
+    np.testing.assert_array_equal(block[1, :, :100], column[1])
+    assert (block[1, :, 100:] == -80).all()  # zero decibels would be loud

@@ -5,6 +5,7 @@ import pytest
 from mmsk import MultiModalClassifier, MultiModalRegressor
 from mmsk.columns import make_column
 from mmsk.net._held_out import held_out_rows
+from mmsk.net._training import _mean_one
 
 
 @pytest.mark.parametrize("fraction", [0.1, 0.25, 0.5])
@@ -76,3 +77,10 @@ def test_characters_of_rows_to_validate_on_are_unknown():
     assert MultiModalClassifier(max_epochs=1).fit(pd.DataFrame({"text": column}), y).net_.module_.encoders[
         0
     ].codes.tolist() == [5, 7]
+
+
+def test_weights_have_a_mean_of_one_in_each_part():
+    weight, held_out = np.r_[np.full(6, 3.0), 1.0, 1.0, 5.0, 9.0], np.array([6, 7, 8, 9])
+    scaled = _mean_one(weight, np.arange(6), held_out)
+    np.testing.assert_allclose(scaled, np.r_[np.ones(6), weight[6:] / 4])
+    np.testing.assert_array_equal(_mean_one(np.full(4, 0.3), np.arange(4), None), np.ones(4))
