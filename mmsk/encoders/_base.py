@@ -90,7 +90,8 @@ class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEstim
                 f"{modality.kind} cells of shape {modality.shape}",
                 step=type(self).__name__,
                 column=modality.names[0],
-                fix="Choose the encoder that fits, or another loader.",
+                fix="Choose the encoder that fits, or another loader; recordings of integers other than int16 have to "
+                'be floats: cell.astype("float32").',
             )
 
     def _group(self, names, columns):

@@ -41,6 +41,7 @@ def default_encoder(modality):
             f"{modality.dtype}",
             step="encoders",
             column=modality.names[0],
-            fix="Name one in encoders=[...]; ModuleEncoder takes any torch module.",
+            fix="Name one in encoders=[...]; ModuleEncoder takes any torch module. Recordings of integers other than "
+            'int16 have to be floats: cell.astype("float32").',
         )
     return _BY_KIND[modality.kind]()

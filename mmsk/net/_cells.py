@@ -311,5 +311,5 @@ def _number(cell, row, name, step):
             column=name,
             value=cell,
             fix="Files and text need a loader before the estimator: ImageLoader, AudioLoader, MelSpectrogram, "
-            "CharEncoder; categories need an encoder such as OneHotEncoder.",
+            "CharEncoder; categories need an encoder such as OneHotEncoder, dates numbers such as .dt.dayofyear.",
         ) from error

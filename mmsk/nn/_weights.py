@@ -51,7 +51,7 @@ def read_weights(path, step):
     Parameters
     ----------
     path : str or Path
-        A ``.safetensors`` file; any other name is read as `torch.save` writes it, without running code.
+        A safetensors file, whatever its name, or one as `torch.save` writes it, which is read without running code.
     step : str
         Who asks, for error messages.
 
@@ -71,11 +71,17 @@ def read_weights(path, step):
             f"weights={str(path)!r} is no file", step=step, fix="Give the path of a .safetensors or .pt file."
         )
     try:
-        if path.suffix == ".safetensors":
+        if path.suffix == ".safetensors" or _is_safetensors(path):
             state = load_file(path)
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except pickle.UnpicklingError as error:  # torch would advise to run what the file holds
+        raise BadInputError(
+            f"weights={str(path)!r} cannot be read: it is no file of tensors alone",
+            step=step,
+            fix="Give a file that save_weights, safetensors or torch.save(module.state_dict(), ...) wrote.",
+        ) from error
+    except (SafetensorError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
         raise BadInputError(
             f"weights={str(path)!r} cannot be read: {error}",
             step=step,
@@ -90,6 +96,12 @@ def read_weights(path, step):
             fix="Write it with torch.save(module.state_dict(), ...).",
         )
     return state
+
+
+def _is_safetensors(path):
+    """Tell by the content: eight bytes of length, then a JSON object (github.com/huggingface/safetensors)."""
+    with path.open("rb") as file:
+        return file.read(9)[8:] == b"{"
 
 
 def load_state(module, state, source, step):

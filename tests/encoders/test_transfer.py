@@ -129,7 +129,7 @@ def test_files_that_hold_something_else(state, tmp_path):
 def test_code_in_a_file_is_not_run(tmp_path):
     path = tmp_path / "weights.pt"
     torch.save({"weight": ModuleEncoder}, path)
-    with pytest.raises(BadInputError, match="cannot be read"):
+    with pytest.raises(BadInputError, match="it is no file of tensors alone"):
         ImageEncoder(SMALL, weights=path).fit(*photos())
 
 
@@ -182,6 +182,14 @@ def test_every_encoder_carries_its_weights_to_another_task(case, tmp_path):
             torch.testing.assert_close(weights_of(again)[name], value, atol=1e-12, rtol=1e-6)
     if not batch_norm:
         np.testing.assert_allclose(again.transform(X), embedding, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["encoder.pt", "encoder", "encoder.weights"])
+def test_weights_are_read_whatever_their_file_is_called(name, tmp_path):
+    X, y = sample("age")
+    encoder = TabularEncoder((8,), output_dim=6, **FEW).fit(X, y).save_weights(tmp_path / name)
+    again = clone(encoder).set_params(weights=tmp_path / name, max_epochs=0).fit(X, y)
+    np.testing.assert_array_equal(again.transform(X), encoder.transform(X))
 
 
 def test_encoders_of_a_fused_model_carry_theirs(tmp_path):
