@@ -90,8 +90,7 @@ class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEstim
                 f"{modality.kind} cells of shape {modality.shape}",
                 step=type(self).__name__,
                 column=modality.names[0],
-                fix="Choose the encoder that fits, or another loader; recordings of integers other than int16 have to "
-                'be floats: cell.astype("float32").',
+                fix="Choose the encoder that fits, or another loader.",
             )
 
     def _group(self, names, columns):

@@ -37,11 +37,10 @@ def default_encoder(modality):
     """
     if modality.kind not in _BY_KIND:
         raise BadInputError(
-            f"no encoder is known for modality {modality.key!r}, whose cells have shape {modality.shape} and dtype "
-            f"{modality.dtype}",
+            f"no encoder is known for modality {modality.key!r}, whose cells have shape {modality.shape}",
             step="encoders",
             column=modality.names[0],
-            fix="Name one in encoders=[...]; ModuleEncoder takes any torch module. Recordings of integers other than "
-            'int16 have to be floats: cell.astype("float32").',
+            fix="Name one in encoders=[...]: WaveformEncoder reads recordings and SpectrogramEncoder spectrograms of "
+            "any integers; ModuleEncoder takes any torch module.",
         )
     return _BY_KIND[modality.kind]()

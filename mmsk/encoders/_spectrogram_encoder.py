@@ -74,6 +74,9 @@ class SpectrogramEncoder(BaseEncoder):
     Each bin is standardised with the statistics of the training cells. Cells shorter than the longest of training are
     filled with their own minimum.
 
+    Cells are of any numbers. Unless another is named this encoder is taken for those of floats or int16 with more than
+    12 bins.
+
     Examples
     --------
     >>> import numpy as np

@@ -214,7 +214,8 @@ def _check_codes(cells, owners, modality, step):
             step=step,
             row=row,
             column=name,
-            fix="Texts go through CharEncoder, sounds through AudioLoader.",
+            fix="Texts go through CharEncoder, sounds through AudioLoader; other recordings of integers need their "
+            f"encoder by name: encoders=[({modality.key!r}, WaveformEncoder())].",
         )
 
 

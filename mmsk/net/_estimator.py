@@ -12,7 +12,7 @@ from mmsk.exceptions import BadInputError
 from mmsk.net._cells import collect, warn_cut
 from mmsk.net._constraints import check_encoder, check_sizes
 from mmsk.net._held_out import held_out_rows, training_weight, without_held_out
-from mmsk.net._modality import describe, settle_kind
+from mmsk.net._modality import describe
 from mmsk.net._reading import read_columns
 
 # Rows whose cells are brought into a block at a time when predicting: bounds memory, changes no result.
@@ -125,8 +125,9 @@ class NeuralEstimator(BaseEstimator):
             modalities = self._plan.modalities
         else:
             groups = self._group(names, columns)
-            seen = [describe(key, positions, names, columns, step) for key, positions in groups.items()]
-            modalities = tuple(settle_kind(modality, self._readers(modality.key)) for modality in seen)
+            modalities = tuple(
+                describe(key, positions, names, columns, step, self._readers(key)) for key, positions in groups.items()
+            )
         cells = [collect(modality, columns, step, n_jobs=n_jobs).take(rows) for modality in modalities]
         warn_cut(modalities, [part.n_cut for part in cells], step)
         return Reading(modalities, cells, rows, numeric_dtype)

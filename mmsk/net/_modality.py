@@ -1,6 +1,6 @@
 """What the cells of a modality look like."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -11,8 +11,6 @@ from mmsk.lazy import LazyCell
 # Kinds whose last axis may differ in length between cells.
 RAGGED = ("spectrogram", "waveform", "series", "codes")
 _MOST_SENSORS = 12
-# Kinds of float cells of two axes, which their shape does not tell apart for sure.
-_TWO_AXES = ("series", "spectrogram")
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ class Modality:
     codes: np.ndarray | None = field(default=None, repr=False, compare=False)
 
 
-def describe(key, positions, names, columns, step):
+def describe(key, positions, names, columns, step, readers=()):
     """Find out what the cells of a modality are.
 
     Parameters
@@ -61,6 +59,8 @@ def describe(key, positions, names, columns, step):
         All columns of the table.
     step : str
         Who asks, for error messages.
+    readers : sequence of encoder and augmentation, default=()
+        What a user named for it, which may tell what shape and dtype leave open.
 
     Returns
     -------
@@ -86,9 +86,9 @@ def describe(key, positions, names, columns, step):
             column=plain[0],
             fix="Give the numbers a ColumnTransformer step, and so a modality, of their own.",
         )
-    _check_arrays(key, positions, labels, columns, step)
     first = arrays[0]
-    kind = _kind(first)
+    kind = _kind(first, readers)
+    _check_arrays(key, kind, positions, labels, columns, step)
     shape = first.shape
     if kind in RAGGED:
         shape = (*shape[:-1], max(1, *(cell.shape[-1] for cell in arrays if cell.ndim == first.ndim), 1))
@@ -96,7 +96,7 @@ def describe(key, positions, names, columns, step):
     return Modality(**place, kind=kind, shape=shape, dtype=block_dtype(first.dtype, kind), codes=codes)
 
 
-def _check_arrays(key, positions, labels, columns, step):
+def _check_arrays(key, kind, positions, labels, columns, step):
     """Refuse arrays of words, objects and times, and such as have no room for a number."""
     for position, label in zip(positions, labels, strict=True):
         for row, cell in enumerate(columns[position]):
@@ -105,7 +105,7 @@ def _check_arrays(key, positions, labels, columns, step):
             if cell.dtype.kind not in "iufb":
                 problem = f"an array of {cell.dtype} came in modality {key!r} where one of numbers was expected"
                 fix = "Join words to one text and put CharEncoder before the estimator; make numbers of anything else."
-            elif 0 in cell.shape[:-1] or (cell.shape[-1] == 0 and _kind(cell) not in RAGGED):
+            elif 0 in cell.shape[:-1] or (cell.shape[-1] == 0 and kind not in RAGGED):
                 problem, fix = f"an array of shape {cell.shape} came in modality {key!r}", "Blank the cell (None)."
             else:
                 continue
@@ -129,41 +129,30 @@ def distinct_codes(cells):
     return codes[codes > 1] if (codes > 1).any() else np.array([2])
 
 
-def settle_kind(modality, readers):
-    """Let what is to read the cells say whether arrays of two axes are spectrograms or sensor series.
-
-    Parameters
-    ----------
-    modality : Modality
-        As its cells look.
-    readers : sequence of encoder and augmentation
-        What a user named for it.
-
-    Returns
-    -------
-    Modality
-        Of the kind that the first reader reads which reads only one of the two.
-    """
-    if modality.kind in _TWO_AXES:
-        for reader in readers:
-            kinds = getattr(reader, "_kinds", getattr(reader, "kinds", ()))
-            told = [kind for kind in kinds if kind in _TWO_AXES]
-            if len(told) == 1:
-                return replace(modality, kind=told[0])
-    return modality
+def _kind(cell, readers):
+    """Say what a cell is: the likeliest of what it can be, or what alone of that a reader reads."""
+    kinds = _possible_kinds(cell)
+    for reader in readers:
+        read = getattr(reader, "_kinds", getattr(reader, "kinds", ()))
+        told = [kind for kind in kinds if kind in read]
+        if len(told) == 1 or (told and kinds[0] not in told):
+            return told[0]
+    return kinds[0]
 
 
-def _kind(cell):
+def _possible_kinds(cell):
+    """List what a cell can be by its shape and dtype, the likeliest first."""
     signed_samples = cell.dtype.kind == "f" or block_dtype(cell.dtype, "waveform") == "int16"
     if cell.ndim == 4:
-        return "video"
+        return ("video",)
     if cell.ndim == 3 and cell.shape[0] in (1, 3, 4):
-        return "image"
-    if cell.ndim == 2 and signed_samples:
-        return "series" if cell.shape[0] <= _MOST_SENSORS else "spectrogram"
-    if cell.ndim == 1:
-        return "waveform" if signed_samples else "codes"
-    return "array"
+        return ("image",)
+    if cell.ndim == 2:
+        two_axes = ("series", "spectrogram") if cell.shape[0] <= _MOST_SENSORS else ("spectrogram", "series")
+        return two_axes if signed_samples else ("array", *two_axes)
+    if cell.ndim == 1 and cell.dtype.kind != "f":
+        return ("waveform", "codes") if signed_samples else ("codes", "waveform")
+    return ("waveform",) if cell.ndim == 1 else ("array",)
 
 
 def block_dtype(dtype, kind):

@@ -12,6 +12,7 @@ from mmsk import (
     BadInputError,
     EarlyFusion,
     ImageEncoder,
+    MelSpectrogram,
     MixUp,
     ModuleEncoder,
     MultiModalClassifier,
@@ -169,6 +170,26 @@ def test_integers_that_are_no_codes(change):
     codes[3] += change
     with pytest.raises(BadInputError, match=r"where codes of characters.*\(row 3, column"):
         MultiModalClassifier(max_epochs=1).fit(pd.DataFrame({"text": make_column(codes)}), LABELS)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "int64", "float64"])
+def test_what_is_named_says_what_integers_are(dtype):
+    line, sheet = (make_column(RNG.integers(2, 90, (24, *shape)).astype(dtype)) for shape in ((40,), (3, 40)))
+    classifier = partial(MultiModalClassifier, max_epochs=1)
+    spectrograms = SpectrogramEncoder(frontend=MelSpectrogram(sampling_rate=100, n_fft=16, n_mels=4), max_epochs=1)
+    for waveform in (WaveformEncoder(max_epochs=1), spectrograms, classifier([("x", WaveformEncoder())])):
+        assert kind_of(waveform, line)[1] == "waveform"
+    assert kind_of(classifier(augment=[("x", WaveformAugmentation())]), line)[1] == "waveform"
+    assert kind_of(WaveformEncoder(max_epochs=1), sheet)[1] == "series"
+    assert kind_of(SpectrogramEncoder(max_epochs=1), sheet)[1] == "spectrogram"
+    if dtype != "float64":
+        assert kind_of(TextEncoder(max_epochs=1), line)[1] == "codes"
+
+
+def test_integers_of_two_axes_want_a_named_encoder():
+    sheet = pd.DataFrame({"x": make_column(RNG.integers(0, 90, (24, 3, 40)))})
+    with pytest.raises(BadInputError, match=r"cells have shape \(3, 40\).*WaveformEncoder reads recordings"):
+        MultiModalClassifier(max_epochs=1).fit(sheet, LABELS)
 
 
 def kind_of(model, column):
