@@ -23,8 +23,9 @@ class ImageEncoder(BaseEncoder):
         Dropout before the embedding.
     weights : "DEFAULT", str or Path, default=None
         Where training starts: from random weights, from the best that torchvision or timm offer, which are downloaded
-        once, or from a file: one that `save_weights` of such an encoder wrote, or a ``.pt`` or ``.safetensors`` file of
-        the backbone's own weights, as torchvision and timm distribute them.
+        once, or from a file: one that `save_weights` of such an encoder wrote, of which ``output_dim=None`` takes the
+        backbone alone, or a ``.pt`` or ``.safetensors`` file of the backbone's own weights, as torchvision and timm
+        distribute them.
     trainable : {"all", "head"} or int, default="all"
         How much learns: everything, only the layer after the backbone, or that and the last stages of the backbone,
         this many of them.
@@ -183,6 +184,8 @@ class ImageEncoder(BaseEncoder):
 
     def _load_state(self, module, state):
         if self.backbone == "small" or any(name.startswith("trunk.") for name in state):  # what save_weights wrote
+            if self.output_dim is None:
+                state = {name: value for name, value in state.items() if not name.startswith("projection.")}
             # Of grey photos there is one mean, and a backbone that starts from a file has three channels.
             own = module.state_dict()
             grey = [name for name in ("standardize.mean", "standardize.scale") if len(state.get(name, ())) == 1]

@@ -127,7 +127,7 @@ def load_state(module, state, source, step):
     # Files older than this counter lack it, and nothing depends on it.
     missing = [name for name in own if name not in state and not name.endswith("num_batches_tracked")]
     foreign = [name for name in state if name not in own]
-    fix = "Give the encoder the parameters that these weights were trained with."
+    fix = "Give the encoder the parameters, and cells of the shape, that these weights were trained with."
     if missing or foreign:
         parts = [
             f"{len(names)} {what}, such as {names[0]!r}"

@@ -409,6 +409,22 @@ def test_the_scale_of_large_numbers_is_carried_over_whole(tmp_path):
     assert second.score(X, y) > 0.95
 
 
+@pytest.mark.parametrize("backbone", ["small", "resnet18"])
+def test_features_of_an_encoder_that_was_trained_with_an_embedding(backbone, tmp_path):
+    X, y = photos(16)
+    first = ImageEncoder(backbone, widths=(4, 8), output_dim=5, max_epochs=1, random_state=0).fit(X, y)
+    first.save_weights(tmp_path / "first.safetensors")
+    options = {"output_dim": None, "weights": tmp_path / "first.safetensors", "max_epochs": 0}
+    second = clone(first).set_params(**options).fit(X, y)
+    features = second.transform(X)
+    projection = first.net_.module_.encoders[0].projection.eval()
+    with torch.no_grad():
+        expected = projection(torch.from_numpy(np.float32(features)))
+    np.testing.assert_allclose(expected, first.transform(X), rtol=1e-4, atol=1e-5)
+    with pytest.raises(BadInputError, match=r"'projection\..*in shape.*cells of the shape"):
+        clone(second).set_params(output_dim=7).fit(X, y)
+
+
 def test_a_backbone_of_grey_photos_takes_its_weights_back(tmp_path):
     photos = np.random.default_rng(0).integers(0, 255, (8, 1, 32, 32)).astype(np.uint8)
     first = ImageEncoder("resnet18", max_epochs=1, random_state=0).fit(photos, [0, 1] * 4)
