@@ -54,6 +54,8 @@ parser.add_argument("--n-jobs", type=int, default=2, help="networks that are tra
 options = parser.parse_args()
 if options.rows < 60:
     parser.error("argument --rows: with fewer than 60, folds and rows held out would lack classes")
+if options.members < 2:
+    parser.error("argument --members: has to be 2 at least, as each is trained on what another is held out for")
 folder = Path(options.folder)
 folder.mkdir(parents=True, exist_ok=True)
 SAMPLING_RATE = 8000

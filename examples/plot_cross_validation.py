@@ -42,6 +42,8 @@ parser.add_argument("--rows", type=int, default=240, help="rows to generate")
 parser.add_argument("--epochs", type=int, default=15, help="passes over the rows")
 parser.add_argument("--n-jobs", type=int, default=2, help="fits that run at the same time")
 options = parser.parse_args()
+if options.rows < 48:
+    parser.error("argument --rows: with fewer than 48, folds would lack classes")
 folder = Path(options.folder)
 X, y = make_trimodal(options.rows, 4, folder / "files", missing=0.3, random_state=1)
 

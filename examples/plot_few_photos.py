@@ -43,6 +43,10 @@ parser.add_argument("--backbone", default="small", help="the network that is car
 parser.add_argument("--weights", help="DEFAULT or a file; otherwise it is first trained on drawn shapes")
 parser.add_argument("--n-jobs", type=int, default=2, help="folds that are trained at the same time")
 options = parser.parse_args()
+if options.rows < 72:
+    parser.error("argument --rows: with fewer than 72, folds would lack classes")
+if options.size < 16 or options.size % 8:
+    parser.error("argument --size: has to be a multiple of 8, and 16 at least")
 folder = Path(options.folder)
 folder.mkdir(parents=True, exist_ok=True)
 rng = np.random.default_rng(0)

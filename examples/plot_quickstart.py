@@ -228,4 +228,5 @@ for i, (left, right) in enumerate(axes):
             ax.text(0.5, 0.5, f"no {name}", ha="center", va="center", transform=ax.transAxes)
 figure.savefig(folder / "rows.png", dpi=120)
 plt.close(figure)
-print(f"\nPictures: {', '.join(sorted(str(path) for path in folder.glob('*.png')))}")
+pictures = ("accuracy_by_missing.png", "confusion_matrix.png", "loss_curve.png", "rows.png")
+print(f"\nPictures: {', '.join(str(folder / name) for name in pictures)}")

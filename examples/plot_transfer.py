@@ -44,6 +44,10 @@ parser.add_argument("--backbone", default="small", help="the image network, such
 parser.add_argument("--weights", help="DEFAULT or a file; otherwise the network is first trained on other sounds")
 parser.add_argument("--n-jobs", type=int, default=2, help="folds that are trained at the same time")
 options = parser.parse_args()
+if options.rows < 16:
+    parser.error("argument --rows: with fewer than 16, folds would lack classes")
+if options.repeats < 1:
+    parser.error("argument --repeats: has to be 1 at least")
 folder = Path(options.folder)
 folder.mkdir(parents=True, exist_ok=True)
 SAMPLING_RATE = 22_050
