@@ -63,6 +63,12 @@ def test_times_that_are_not_there():
     assert columns.presence_of(np.array(["2020", "NaT"], "M8[D]")).tolist() == [True, False]
 
 
+def test_make_column_takes_a_series_of_polars():
+    polars = pytest.importorskip("polars")
+    column = columns.make_column(polars.Series([[1.0, 2.0], None, [3.0]]))
+    assert [None if cell is None else cell.tolist() for cell in column] == [[1.0, 2.0], None, [3.0]]
+
+
 def test_make_column_refuses_a_wrong_presence():
     with pytest.raises(BadInputError, match="2 entries for 3 cells"):
         columns.make_column(np.zeros((3, 2)), [True, False])

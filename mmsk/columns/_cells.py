@@ -154,8 +154,8 @@ def _unmasked_at(row, cell, step):
 
 
 def _by_position(cells):
-    """Take a pandas Series, which a number asks for a label, for what it holds."""
-    return cells.to_numpy() if hasattr(cells, "iloc") else cells
+    """Take a Series for what it holds: of pandas a number asks for a label, and polars knows no numbers of NumPy."""
+    return cells.to_numpy() if hasattr(cells, "to_numpy") else cells
 
 
 def _is_block(cells):

@@ -149,6 +149,13 @@ class BaseMultiModal(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEs
         if "augment" in params:
             self.augment = params.pop("augment")
         inside = {name: params.pop(name) for name in list(params) if name.startswith("augment__")}
+        fusion, of_fusion = params.get("fusion", self.fusion), [name for name in params if name.startswith("fusion__")]
+        if of_fusion and isinstance(fusion, str):
+            raise BadInputError(
+                f"{of_fusion[0]} was given, but fusion={fusion!r} is a name, which has no parameters",
+                step=type(self).__name__,
+                fix="Give the fusion as an object, such as fusion=TensorFusion(dim=8).",
+            )
         self._set_params("encoders", **params)
         # A whole augmentation first, so that its parameters may be set in the same call.
         for name in sorted(inside, key=lambda name: name.count("__")):

@@ -311,6 +311,8 @@ def _number(cell, row, name, step):
             row=row,
             column=name,
             value=cell,
-            fix="Files and text need a loader before the estimator: ImageLoader, AudioLoader, MelSpectrogram, "
+            fix="Make arrays of lists, such as column.map(numpy.array)."
+            if isinstance(cell, (list, tuple))
+            else "Files and text need a loader before the estimator: ImageLoader, AudioLoader, MelSpectrogram, "
             "CharEncoder; categories need an encoder such as OneHotEncoder, dates numbers such as .dt.dayofyear.",
         ) from error

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from sklearn.exceptions import NotFittedError
 
-from mmsk import BadInputError, ImageEncoder, MultiModalClassifier, SpectrogramEncoder
+from mmsk import BadInputError, ImageEncoder, MultiModalClassifier, SpectrogramEncoder, TensorFusion
 from mmsk.columns import make_column
 from tests.rows import make_rows
 
@@ -250,6 +250,21 @@ def test_cells_where_training_had_numbers():
     numbers = X[["age"]].assign(photo=np.nan)
     model = small().set_params(encoders="auto").fit(numbers, Y)
     refused(lambda: model.predict(numbers.assign(photo=X["image__photo"])), "training had numbers only")
+
+
+def test_lists_and_nested_arrays_say_what_to_make_of_them():
+    lists = X.assign(wave=[[1.0, 2.0]] * len(X))
+    refused(lambda: small().fit(lists, Y), "got list", "column.map(numpy.array)")
+    arrays = X.assign(wave=lists["wave"].map(np.array))
+    small().set_params(encoders="auto").fit(arrays, Y)
+    nested = np.array([np.ones(3), np.ones(4)], dtype=object)
+    refused(lambda: small().fit(X.assign(wave=[nested] * len(X)), Y), "array of object", "'wave'", "numpy.stack")
+
+
+def test_a_name_of_a_fusion_has_no_parameters():
+    model = small(fusion="tensor")
+    refused(lambda: model.set_params(fusion__dim=8), "fusion='tensor' is a name", "TensorFusion(dim=8)")
+    assert model.set_params(fusion=TensorFusion(), fusion__dim=8).fusion.dim == 8
 
 
 @pytest.mark.parametrize("number", [np.nan, 2.7])
