@@ -105,8 +105,8 @@ def _check_arrays(key, kind, positions, labels, columns, step):
             if cell.dtype.kind not in "iufb":
                 problem = f"an array of {cell.dtype} came in modality {key!r} where one of numbers was expected"
                 fix = (
-                    "Join words to one text and put CharEncoder before the estimator; make one array of nested ones with "
-                    "numpy.stack, and numbers of anything else."
+                    "Join words to one text and put CharEncoder before the estimator; make one array of nested ones "
+                    "with numpy.stack, and numbers of anything else."
                 )
             elif 0 in cell.shape[:-1] or (cell.shape[-1] == 0 and kind not in RAGGED):
                 problem, fix = f"an array of shape {cell.shape} came in modality {key!r}", "Blank the cell (None)."
