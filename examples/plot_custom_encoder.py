@@ -58,8 +58,8 @@ parser.add_argument("folder", nargs="?", default="demo", help="where the picture
 parser.add_argument("--rows", type=int, default=360, help="rows to generate")
 parser.add_argument("--epochs", type=int, default=20, help="passes over the rows")
 options = parser.parse_args()
-if options.rows < 72:
-    parser.error("argument --rows: with fewer than 72, folds would lack classes")
+if options.rows < 60:
+    parser.error("argument --rows: with fewer than 60, folds would lack classes")
 folder = Path(options.folder)
 X, y = make_trimodal(options.rows, 6, folder / "files", missing=0.2, random_state=2)
 X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.25, stratify=y, random_state=0)

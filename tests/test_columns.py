@@ -17,7 +17,9 @@ from mmsk import (
 )
 
 
-@pytest.mark.parametrize("cell", [None, float("nan"), np.float32("nan"), np.datetime64("NaT"), pd.NA, pd.NaT, "", b""])
+@pytest.mark.parametrize(
+    "cell", [None, float("nan"), np.float32("nan"), np.datetime64("NaT", "s"), pd.NA, pd.NaT, "", b""]
+)
 def test_absent_cells(cell):
     assert columns.is_missing(cell)
 
