@@ -133,13 +133,11 @@ def distinct_codes(cells):
 
 
 def _kind(cell, readers):
-    """Say what a cell is: the likeliest of what it can be, or what alone of that a reader reads."""
+    """Say what a cell is: the likeliest of what it can be and the readers read."""
     kinds = _possible_kinds(cell)
     for reader in readers:
         read = getattr(reader, "_kinds", getattr(reader, "kinds", ()))
-        told = [kind for kind in kinds if kind in read]
-        if len(told) == 1 or (told and kinds[0] not in told):
-            return told[0]
+        kinds = [kind for kind in kinds if kind in read] or kinds
     return kinds[0]
 
 

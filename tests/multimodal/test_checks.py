@@ -182,6 +182,8 @@ def test_what_is_named_says_what_integers_are(dtype):
     assert kind_of(classifier(augment=[("x", WaveformAugmentation())]), line)[1] == "waveform"
     assert kind_of(WaveformEncoder(max_epochs=1), sheet)[1] == "series"
     assert kind_of(SpectrogramEncoder(max_epochs=1), sheet)[1] == "spectrogram"
+    masked = classifier([("x", WaveformEncoder())], augment=[("x", SpectrogramAugmentation())])
+    assert kind_of(masked, sheet)[1] == "spectrogram"
     if dtype != "float64":
         assert kind_of(TextEncoder(max_epochs=1), line)[1] == "codes"
 
