@@ -33,6 +33,9 @@ class SeriesAugmentation(BaseAugmentation):
     T. T. Um et al., "Data augmentation of wearable sensor data for Parkinson's disease monitoring using convolutional
     neural networks", ICMI 2017; their speeds follow cubic splines, and their noise is in the unit of the sensor.
 
+    Recordings of integers stay integers, so changes of less than half a unit are lost: give small counts as floats.
+    Recordings shorter than the longest are changed together with what they were filled with.
+
     Examples
     --------
     >>> import torch

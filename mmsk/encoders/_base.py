@@ -132,7 +132,7 @@ class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEstim
             read = self._collect(table, rows)
             vars(self).pop("classes_", None)
             y, weight = y[rows], weight[rows]
-            held_out = self._begin(y, rows)
+            held_out = self._begin(y, read)
             mean, scale = target_statistics(y, training_weight(weight, held_out), step)
             target, task, n_outputs = (y - mean) / scale, "regression", y.shape[1]
         else:
@@ -141,7 +141,7 @@ class BaseEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEstim
             read = self._collect(table, rows)
             self.classes_ = classes
             target, weight, task, n_outputs = target[rows], weight[rows], "classification", len(classes)
-            held_out = self._begin(target, rows)
+            held_out = self._begin(target, read)
         self._train(read, target, weight, task, n_outputs, held_out=held_out)
         self._n_features_out = self.net_.module_.dims[0]
         return self

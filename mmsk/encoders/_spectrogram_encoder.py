@@ -72,7 +72,7 @@ class SpectrogramEncoder(BaseEncoder):
     With a `frontend` the sums of the spectrogram are formed in float32, where the transformer takes float64.
 
     Each bin is standardised with the statistics of the training cells. Cells shorter than the longest of training are
-    filled with their own minimum.
+    filled with their own minimum, waveforms for a `frontend` with silence.
 
     Cells are of any numbers. Unless another is named this encoder is taken for those of floats or int16 with more than
     12 bins.

@@ -62,8 +62,8 @@ class WaveformEncoder(BaseEncoder):
     Notes
     -----
     Each channel is standardised with the statistics of the training cells. Cells shorter than the longest of training
-    are filled with zeros, those of more than 12 channels, which are taken for spectrograms, with their own minimum; an
-    augmentation of `SeriesAugmentation` says that they are none.
+    are filled with the mean of each of their channels. Those of more than 12 channels are taken for spectrograms and
+    filled with their own minimum, unless a `SeriesAugmentation` says that they are none.
 
     Cells are of any numbers; int16 and uint8 stay so until they are on the device. Unless another is named this encoder
     is taken for cells (T,) and, with up to 12 channels, (channels, T) of floats or int16.

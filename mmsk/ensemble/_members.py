@@ -168,7 +168,8 @@ def member_proba(member, X, classes):
     """
     proba = np.asarray(member.predict_proba(X), dtype=np.float64)
     aligned = np.zeros((len(proba), len(classes)))
-    aligned[:, np.searchsorted(classes, member.classes_)] = proba
+    total = proba.sum(axis=1, keepdims=True)  # that of a network is one in float32 only
+    aligned[:, np.searchsorted(classes, member.classes_)] = proba / np.where(total > 0, total, 1.0)
     return aligned
 
 

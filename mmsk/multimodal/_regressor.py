@@ -20,7 +20,8 @@ class MultiModalRegressor(RegressorMixin, BaseMultiModal):
     encoders : "auto" or list of (modality, encoder), default="auto"
         Encoders by modality; ``set_params(image__dropout=0.1)`` reaches into them. Modalities that are not listed get
         the default for their cells: `ImageEncoder`, `SpectrogramEncoder`, `WaveformEncoder`, `TextEncoder` or
-        `TabularEncoder`. Training parameters of these encoders are not used; those below are.
+        `TabularEncoder`. Whole numbers in cells of one axis are taken for codes of texts, int16 apart. Training
+        parameters of these encoders are not used; those below are.
     fusion : str or fusion, default="concat"
         How the embeddings present in a row become one vector: ``"concat"``, ``"sum"``, ``"mean"``, ``"max"``,
         ``"gated"``, ``"film"``, ``"embrace"``, ``"tensor"``, ``"low_rank"``, ``"attention"``, ``"cross_attention"`` or
@@ -74,7 +75,8 @@ class MultiModalRegressor(RegressorMixin, BaseMultiModal):
         Share of the rows held out to compute ``valid_loss``; None holds out none, or 0.1 with `early_stopping`.
     early_stopping : bool, default=False
         Whether to stop when ``valid_loss`` has not improved for `n_iter_no_change` epochs, and restore the best
-        weights.
+        weights. Rows that a sampler repeated are held out together; those that `MaskedCopies` or `TensorSampler` made
+        of others are not known to be, and flatter the rows they came from.
     n_iter_no_change : int, default=10
         Patience of `early_stopping`, in epochs.
     callbacks : list, default=None
@@ -268,7 +270,7 @@ class MultiModalRegressor(RegressorMixin, BaseMultiModal):
         groups = check_groups(groups, values, step)
         read = self._collect(table, rows, keep)
         values, weight = values[rows], weight[rows]
-        held_out = self._begin(values, rows, None if groups is None else groups[rows], keep)
+        held_out = self._begin(values, read, None if groups is None else groups[rows], keep)
         if not keep:
             self.target_mean_, self.target_scale_ = target_statistics(values, training_weight(weight, held_out), step)
             self._one_dimensional = one_dimensional

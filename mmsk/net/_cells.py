@@ -17,6 +17,12 @@ from mmsk.net._sources import Block, UnreadCells, check_finite, put_cell
 # Codes are kept as integers, which would make something of NaN.
 _DTYPE_KINDS = {"codes": "iub"}
 _LARGEST_CODE = np.iinfo(np.int32).max
+_SHAPE_FIXES = {
+    "series": "Recordings are (channels, T), with the channels of the first; T may differ.",
+    "spectrogram": "Spectrograms are (bins, frames), with the bins of the first; frames may differ.",
+    "array": "Cells of this shape are of one size. Name WaveformEncoder or SpectrogramEncoder in encoders=[...] for "
+    "recordings and spectrograms of integers, which may differ in their last axis.",
+}
 
 
 @dataclass
@@ -181,15 +187,17 @@ def _common_block(cells, modality, dtype):
 def _check_cell(cell, modality, row, name, step):
     ragged = modality.kind in RAGGED
     fixed = modality.shape[:-1] if ragged else modality.shape
-    problem = None
+    problem, fix = None, "Put the matching loader before the estimator, with the same settings at fit and predict."
     if not isinstance(cell, (np.ndarray, LazyCell)):
         problem = f"expected an array cell of modality {modality.key!r}, got {type(cell).__name__}"
     elif cell.ndim != len(modality.shape) or cell.shape[: len(fixed)] != fixed:
         problem = f"a cell of shape {cell.shape} where modality {modality.key!r} has shape {modality.shape}"
+        fix = _SHAPE_FIXES.get(modality.kind, fix)
     elif block_dtype(cell.dtype, modality.kind) != modality.dtype or cell.dtype.kind not in _DTYPE_KINDS.get(
         modality.kind, "iufb"
     ):
         problem = f"a cell of dtype {cell.dtype} where training had {modality.dtype} in modality {modality.key!r}"
+        fix = "Give all cells one dtype, that of the first; with a loader, by the same settings at fit and predict."
     elif isinstance(cell, np.ma.MaskedArray) and np.ma.is_masked(cell):
         problem = "the array masks some of its numbers"
     if problem:
@@ -200,7 +208,7 @@ def _check_cell(cell, modality, row, name, step):
             row=row,
             column=name,
             **shown,
-            fix="Put the matching loader before the estimator, with the same settings at fit and predict.",
+            fix=fix,
         )
 
 
@@ -314,5 +322,5 @@ def _number(cell, row, name, step):
             fix="Make arrays of lists, such as column.map(numpy.array)."
             if isinstance(cell, (list, tuple))
             else "Files and text need a loader before the estimator: ImageLoader, AudioLoader, MelSpectrogram, "
-            "CharEncoder; categories need an encoder such as OneHotEncoder, dates numbers such as .dt.dayofyear.",
+            "CharEncoder; categories need an encoder such as OneHotEncoder, dates numbers such as .dt.day_of_year.",
         ) from error

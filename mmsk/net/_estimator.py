@@ -11,7 +11,7 @@ from mmsk import net, nn
 from mmsk.exceptions import BadInputError
 from mmsk.net._cells import collect, warn_cut
 from mmsk.net._constraints import check_encoder, check_sizes
-from mmsk.net._held_out import held_out_rows, training_weight, without_held_out
+from mmsk.net._held_out import copied_rows, held_out_rows, training_weight, without_held_out
 from mmsk.net._modality import describe
 from mmsk.net._reading import read_columns
 
@@ -164,7 +164,7 @@ class NeuralEstimator(BaseEstimator):
         exponent = int(np.frexp(weight.max())[1]) - 1
         return rows, np.ldexp(weight, -exponent), exponent
 
-    def _begin(self, target, rows, groups=None, keep=False):
+    def _begin(self, target, read, groups=None, keep=False):
         """Begin a fit; returns which of the rows that count are held out to validate on, or None."""
         settings = self._settings()
         if not keep:
@@ -175,7 +175,8 @@ class NeuralEstimator(BaseEstimator):
                 return None
             fraction = 0.1
         classes = self.classes_ if target.ndim == 1 else None
-        return held_out_rows(target, groups, fraction, classes, self._seed, type(self).__name__, rows)
+        copies = copied_rows(read.modalities, read.cells)
+        return held_out_rows(target, groups, fraction, classes, self._seed, type(self).__name__, read.rows, copies)
 
     def _train(self, read, target, weight, task, n_outputs, *, held_out=None, keep=False, epochs=None):
         """Train on the rows of positive weight; with `keep`, go on from the weights there are."""

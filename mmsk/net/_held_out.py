@@ -1,10 +1,12 @@
 """Training rows that are held out for validation."""
 
 import warnings
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
+import torch
 from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 
 from mmsk.exceptions import BadInputError
@@ -14,7 +16,35 @@ from mmsk.net._modality import distinct_codes
 _MOST_FOLDS = 20
 
 
-def held_out_rows(target, groups, fraction, classes, seed, step, numbers=None):
+def copied_rows(modalities, cells):
+    """Find rows that a sampler repeated: all their cells are the same memory.
+
+    Parameters
+    ----------
+    modalities : sequence of Modality
+        What there is. Rows of numbers alone are often alike by chance, and are not asked.
+    cells : sequence of Cells
+        Of each.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,) or None
+        One number for a row and its copies; None where there are no copies.
+    """
+    keys = [part.slots for part, modality in zip(cells, modalities, strict=True) if modality.kind != "table"]
+    if not keys:
+        return None
+    is_bare = (np.concatenate(keys, axis=1) < 0).all(axis=1)
+    for part, modality in zip(cells, modalities, strict=True):
+        if modality.kind == "table":
+            numbers = part.source.take(torch.from_numpy(part.slots.clip(0)[:, 0])).numpy().astype(np.float64)
+            keys += [numbers.view(np.int64), part.slots < 0]
+    keys.append(np.where(is_bare, np.arange(len(is_bare)), -1)[:, None])
+    names, groups = np.unique(np.concatenate(keys, axis=1), axis=0, return_inverse=True)
+    return None if len(names) == len(groups) else groups
+
+
+def held_out_rows(target, groups, fraction, classes, seed, step, numbers=None, copies=None):
     """Choose rows to validate on.
 
     Parameters
@@ -33,6 +63,8 @@ def held_out_rows(target, groups, fraction, classes, seed, step, numbers=None):
         Who asks, for messages.
     numbers : ndarray of int, default=None
         Numbers of the rows in the caller's table, for messages; None counts from 0.
+    copies : ndarray of shape (n_rows,), default=None
+        As `copied_rows` gives it: without groups, copies stay together where that leaves training all classes.
 
     Returns
     -------
@@ -54,6 +86,9 @@ def held_out_rows(target, groups, fraction, classes, seed, step, numbers=None):
     try:
         if groups is not None:
             return _whole_groups(target, groups, fraction, classes, seed, step)
+        if copies is not None:
+            with suppress(BadInputError):  # a class may be one row and its copies
+                return _whole_groups(target, copies, fraction, classes, seed, step)
         stratify = None if classes is None else target
         rows = train_test_split(np.arange(len(target)), test_size=fraction, stratify=stratify, random_state=seed)[1]
         return np.sort(rows)

@@ -33,6 +33,8 @@ class Modality:
         Dtype of the block.
     codes : ndarray or None
         Sorted distinct codes of the training cells, without padding.
+    is_sound : bool
+        Whether a frontend makes spectrograms of the cells, which are waveforms then.
     """
 
     key: str
@@ -42,6 +44,7 @@ class Modality:
     shape: tuple
     dtype: str
     codes: np.ndarray | None = field(default=None, repr=False, compare=False)
+    is_sound: bool = False
 
 
 def describe(key, positions, names, columns, step, readers=()):
@@ -93,7 +96,10 @@ def describe(key, positions, names, columns, step, readers=()):
     if kind in RAGGED:
         shape = (*shape[:-1], max(1, *(cell.shape[-1] for cell in arrays if cell.ndim == first.ndim), 1))
     codes = distinct_codes(map(np.unique, arrays)) if kind == "codes" else None
-    return Modality(**place, kind=kind, shape=shape, dtype=block_dtype(first.dtype, kind), codes=codes)
+    is_sound = any(getattr(reader, "frontend", None) is not None for reader in readers)
+    return Modality(
+        **place, kind=kind, shape=shape, dtype=block_dtype(first.dtype, kind), codes=codes, is_sound=is_sound
+    )
 
 
 def _check_arrays(key, kind, positions, labels, columns, step):

@@ -146,11 +146,21 @@ def put_cell(cell, place, modality, row, name, step):
             start = 0 if modality.kind == "codes" else (cell.shape[-1] - longest) // 2
             cell = cell[..., start : start + longest]
         else:
-            # Silence at the end; zero decibels would be loud.
-            place[..., cell.shape[-1] :] = cell.min() if modality.kind == "spectrogram" and cell.size else 0
+            place[..., cell.shape[-1] :] = _filling(cell, modality)
     with np.errstate(over="ignore", invalid="ignore"):
         place[..., : cell.shape[-1]] = cell
     check_finite(place, whole, modality, row, name, step)
+
+
+def _filling(cell, modality):
+    """Say what stands behind the end of a cell: what tells a network the least."""
+    if modality.kind == "codes" or modality.is_sound or cell.size == 0:
+        return 0  # padding, or silence
+    if modality.kind == "spectrogram":
+        return cell.min()  # zero decibels would be loud
+    # Zero would be a jump where a sensor measures around another value, and would count in the scale of the cells.
+    mean = cell.mean(axis=-1, dtype=np.float64, keepdims=True)
+    return mean if modality.dtype == "float32" else np.rint(mean)
 
 
 def check_finite(values, cell, modality, row, name, step):

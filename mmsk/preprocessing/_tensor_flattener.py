@@ -42,8 +42,8 @@ class TensorFlattener(BaseColumnTransformer):
 
     Notes
     -----
-    Rows without a cell get NaN in all of its columns. Plain numbers pass through under their own name. The standard
-    deviation is that of the population (``ddof=0``).
+    Rows without a cell get NaN in all of its columns, and NaN within a cell stays where it is. Plain numbers pass
+    through under their own name. The standard deviation is that of the population (``ddof=0``).
 
     Examples
     --------

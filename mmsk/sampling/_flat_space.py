@@ -82,6 +82,8 @@ class FlatSpace:
             except BadInputError as error:
                 row = None if error.row is None else int(rows[error.row])
                 raise BadInputError(error.problem, step=step, row=row, column=names[j], fix=error.fix) from error
+            if tensor and block.dtype.kind == "f":
+                _check_finite(block, rows, step, names[j])
             blocks.append(block)
         dtypes = [
             block.dtype if columns[j].dtype == object else columns[j].dtype
@@ -125,3 +127,15 @@ class FlatSpace:
             block = block.astype(dtype)
             yield j, make_column(block) if shape else block
             start = stop
+
+
+def _check_finite(block, rows, step, name):
+    bad = np.flatnonzero(~np.isfinite(block.reshape(len(block), -1)).all(axis=1))
+    if len(bad):
+        raise BadInputError(
+            "a cell contains NaN or infinity",
+            step=step,
+            row=int(rows[bad[0]]),
+            column=name,
+            fix="Blank the cell (None) if the row lacks this modality.",
+        )

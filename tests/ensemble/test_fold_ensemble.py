@@ -124,6 +124,8 @@ def test_scores_by_any_scorer(digits):
     assert model.oof_score_ == pytest.approx(map_at_k_score(y, model.oof_predictions_, k=2))
     assert model.fold_scores_.shape == (4,)
     loss = tree(cv=4, scoring="neg_log_loss").fit(X, y)
+    rows = make_rows(60)  # probabilities in float32 add up, too
+    FoldEnsembleClassifier(MultiModalClassifier(max_epochs=2), cv=3, scoring="neg_log_loss").fit(*rows)
     assert (loss.fold_scores_ < 0).all() and loss.oof_score_ < 0
     binary = tree(cv=4, scoring="roc_auc").fit(X, y > 4)
     assert 0.7 < binary.oof_score_ <= 1

@@ -7,7 +7,15 @@ import torch
 from PIL import Image
 from sklearn.model_selection import cross_val_predict
 
-from mmsk import BadInputError, ImageEncoder, ImageLoader, MultiModalClassifier
+from mmsk import (
+    BadInputError,
+    ImageEncoder,
+    ImageLoader,
+    MelSpectrogram,
+    MultiModalClassifier,
+    SpectrogramEncoder,
+    WaveformEncoder,
+)
 from mmsk.columns import make_column
 from mmsk.exceptions import UnreadableCellWarning
 from mmsk.net._cells import collect
@@ -176,3 +184,29 @@ def test_short_spectrograms_end_in_silence():
     assert modality.kind == "spectrogram"
     np.testing.assert_array_equal(block[1, :, :100], column[1])
     assert (block[1, :, 100:] == -80).all()  # zero decibels would be loud
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int16", "uint8", "int64"])
+def test_short_recordings_are_filled_with_their_own_mean(dtype):
+    cells = [np.array([[90, 94, 92, 96], [10, 20, 30, 40]], dtype), np.array([[101, 103], [7, 8]], dtype)]
+    column = make_column(cells)
+    modality = describe("watch", [0], None, [column], "test", [WaveformEncoder()])
+    tail = collect(modality, [column], "test").source.array[1, :, 2:]
+    assert tail.tolist() == ([[102, 102], [8, 8]] if tail.dtype.kind in "iu" else [[102, 102], [7.5, 7.5]])
+    line = make_column([cell[0] for cell in cells])
+    for reader, filling in ((WaveformEncoder(), 102), (SpectrogramEncoder(frontend=MelSpectrogram()), 0)):
+        modality = describe("wave", [0], None, [line], "test", [reader])
+        assert collect(modality, [line], "test").source.array[1].tolist() == [101, 103, filling, filling]
+
+
+def test_an_offset_of_short_recordings_does_not_matter():
+    rng, y = np.random.default_rng(0), np.arange(80) % 2
+    lengths = [60, *rng.integers(20, 60, 79)]
+    waves = [
+        np.sin(np.arange(t) * (0.3 if k else 0.8) + rng.uniform(0, 6))[None] + 0.3 * rng.normal(size=(1, t))
+        for k, t in zip(y, lengths, strict=True)
+    ]
+    model = MultiModalClassifier([("watch", WaveformEncoder(widths=(16, 16)))], max_epochs=15, random_state=0)
+    for offset in (0, 100):
+        X = pd.DataFrame({"watch": make_column([(wave + offset).astype("float32") for wave in waves])})
+        assert model.fit(X[:50], y[:50]).score(X[50:], y[50:]) > 0.9

@@ -1,11 +1,15 @@
 import numpy as np
 import pandas as pd
 import pytest
+from imblearn.pipeline import make_pipeline
 
-from mmsk import MultiModalClassifier, MultiModalRegressor
+from mmsk import MultiModalClassifier, MultiModalRegressor, RowSampler
 from mmsk.columns import make_column
-from mmsk.net._held_out import held_out_rows
+from mmsk.net._cells import collect
+from mmsk.net._held_out import copied_rows, held_out_rows
+from mmsk.net._modality import describe
 from mmsk.net._training import _mean_one
+from tests.rows import make_rows
 
 
 @pytest.mark.parametrize("fraction", [0.1, 0.25, 0.5])
@@ -84,3 +88,37 @@ def test_weights_have_a_mean_of_one_in_each_part():
     scaled = _mean_one(weight, np.arange(6), held_out)
     np.testing.assert_allclose(scaled, np.r_[np.ones(6), weight[6:] / 4])
     np.testing.assert_array_equal(_mean_one(np.full(4, 0.3), np.arange(4), None), np.ones(4))
+
+
+def copies_in(X):
+    """Ask for copies as fit does; columns of arrays first."""
+    columns = [X[name].to_numpy() for name in X]
+    groups = [[j] for j, name in enumerate(X) if X[name].dtype == object]
+    groups.append([j for j, name in enumerate(X) if X[name].dtype != object])
+    modalities = [describe(str(group), group, list(X), columns, "step") for group in groups if group]
+    return copied_rows(modalities, [collect(modality, columns, "step") for modality in modalities])
+
+
+def test_copies_are_rows_whose_cells_are_all_the_same():
+    X, _ = make_rows(12)
+    X.loc[10:, "image__photo":"text__caption"] = None  # numbers alone are alike by chance
+    X.loc[10:, "age"] = 1.0
+    assert copies_in(X) is None
+    assert copies_in(X[["age"]].iloc[[0, 0, 1]]) is None
+    rows = [0, 1, 1, 2, 10, 11, 1]
+    groups = copies_in(X.iloc[rows])
+    assert len(set(groups)) == 5
+    assert groups[1] == groups[2] == groups[6]
+    changed = X.iloc[rows].assign(age=np.arange(7.0))
+    assert copies_in(changed) is None
+
+
+def test_repeated_rows_do_not_validate_themselves():
+    X, _ = make_rows(60, missing=0, seed=1)
+    y = np.random.default_rng(5).integers(0, 2, 60)  # nothing to be learned
+    X = X[["sound__clip", "age"]]
+    network = MultiModalClassifier(early_stopping=True, validation_fraction=0.25, max_epochs=40, random_state=0)
+    model = make_pipeline(RowSampler(120, random_state=0), network).fit(X, y)
+    assert min(model[-1].history_[:, "valid_loss"]) > 0.5
+    few = np.repeat([0, 1, 2], 10)  # a class is one row and its copies: better so than not at all
+    network.set_params(max_epochs=1).fit(X.iloc[few], few)

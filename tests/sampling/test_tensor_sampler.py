@@ -283,3 +283,11 @@ def test_parameters_of_the_inner_sampler_are_searched_over():
     grid = {"sample__sampler__k_neighbors": [1, 2], "sample__columns": [None, ["age"]]}
     search = GridSearchCV(model, grid, cv=2, error_score="raise").fit(X, y)
     assert len(search.cv_results_["params"]) == 4
+
+
+def test_a_cell_that_holds_nan_is_named():
+    X, y = make_rows(30)
+    X = X[["sound__clip", "age"]]
+    X.at[7, "sound__clip"] = np.full_like(X.at[7, "sound__clip"], np.nan)
+    with pytest.raises(BadInputError, match=r"TensorSampler: a cell contains NaN.*\(row 7, column 'sound__clip'\)"):
+        TensorSampler().fit_resample(X, y)
