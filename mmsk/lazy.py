@@ -4,6 +4,8 @@ from functools import cached_property
 
 import numpy as np
 
+from mmsk.exceptions import BadInputError
+
 
 class CellReader:
     """The reading half of a loader, which goes between processes without what it builds.
@@ -142,7 +144,10 @@ class LazyCell:
         return len(self.shape)
 
     def __array__(self, dtype=None, copy=None):
-        cell = as_promised(self.read(self.raw), self.shape, self.dtype, self.step)
+        try:
+            cell = as_promised(self.read(self.raw), self.shape, self.dtype, self.step)
+        except BadInputError as error:
+            raise BadInputError(error.problem, step=self.step, value=self.raw, fix=error.fix) from error
         return np.array(cell, dtype=dtype or self.dtype, copy=copy)
 
     def __repr__(self):

@@ -261,3 +261,12 @@ def test_parameters_that_do_not_go_together_are_no_bad_cells(loader, on_error, t
     soundfile.write(tmp_path / "a.wav", np.zeros(800), 8_000)
     with pytest.raises(ValueError, match="f_min|color"):
         clone(loader).set_params(lazy=True, on_error=on_error).fit_transform([str(tmp_path / "a.wav")])
+
+
+def test_a_promise_that_cannot_be_kept_names_the_file(paths):
+    cells = ImageLoader(size=(4, 4), lazy=True).fit_transform([*paths])
+    Path(paths[2]).unlink()
+    with pytest.raises(BadInputError, match=rf"ImageLoader: no such file.*value '{paths[2]}'"):
+        np.asarray(cells[2, 0])
+    with pytest.raises(BadInputError, match=r"no fixed shape.*mono=True"):
+        AudioLoader(lazy=True, duration=1.0, mono=False).fit_transform([np.zeros(10)])

@@ -106,7 +106,7 @@ class BaseCellTransformer(BaseColumnTransformer):
             raise BadInputError(
                 "lazy cells came of no fixed shape",
                 step=type(self).__name__,
-                fix="Give a duration, or leave lazy=False.",
+                fix="Give a duration, and mono=True where there is such a parameter, or leave lazy=False.",
             )
         reader = CellReader(clone(self))
         cells = [None] * len(raw)

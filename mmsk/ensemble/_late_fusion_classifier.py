@@ -257,7 +257,21 @@ class LateFusionClassifier(BaseEnsembleClassifier, _BaseComposition):
                 value=self.estimators,
             )
         self._validate_names([name for name, _ in self._named])
+        for name, estimator in self._named:
+            self._check_loaders(name, estimator)
         return self.estimators
+
+    def _check_loaders(self, name, estimator):
+        params = estimator.get_params() if hasattr(estimator, "get_params") else {}
+        for param, value in params.items():
+            if param.split("__")[-1] == "on_error" and value == "missing":
+                raise BadInputError(
+                    f"{param}='missing' in the estimator of {name!r}, which would answer for cells that it cannot read, "
+                    "as who answers for a row is chosen before",
+                    step=type(self).__name__,
+                    fix="Load before this classifier: make_pipeline(ColumnTransformer([...]), LateFusionClassifier("
+                    '...)), with .set_output(transform="pandas") on the first.',
+                )
 
     def _check_weights(self):
         n = len(self._parts)

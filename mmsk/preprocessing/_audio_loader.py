@@ -63,9 +63,9 @@ class AudioLoader(BaseSoundTransformer):
     Notes
     -----
     Channels in antiphase would average to silence. Where the mean is 60 dB below the channels, the cell counts as
-    unreadable. A WAV, AIFF, FLAC, Ogg or MP3 file that ends before its stated length is refused, and so are damaged
-    Ogg files. An MP3 without a header states no length; a damaged FLAC file is refused if the damage is in what
-    `duration` leaves of it, and other formats have no checksums.
+    unreadable. A WAV, AIFF, Ogg or MP3 file that ends before its stated length is refused, and so are damaged Ogg
+    files. An MP3 without a header states no length; a FLAC file that is damaged or ends early is refused if that
+    concerns what `duration` leaves of it, and other formats have no checksums. Rows with equal cells share one array.
 
     With `memory` every call that has to decode adds one directory of cells below ``memory``, small ones are joined;
     ``joblib.Memory(memory).reduce_size(bytes_limit="2G")`` deletes those used longest ago, and ``clear()`` all.

@@ -131,7 +131,9 @@ class CharEncoder(BaseColumnTransformer):
                 if not isinstance(cell, str) and not is_missing(cell):
                     error = BadInputError(
                         f"a cell of type {type(cell).__name__} came where a text was expected",
-                        fix="Convert the column to str, or give it to a transformer of numbers.",
+                        fix='Join words: " ".join(words).'
+                        if isinstance(cell, (list, tuple))
+                        else "Convert the column to str, or give it to a transformer of numbers.",
                     )
                     raise self._bad_cell(error, row, name, cell)
 

@@ -68,10 +68,12 @@ class ImageLoader(BaseCellTransformer):
     -----
     The orientation in the EXIF data is applied, and alpha is flattened on white. 16-bit grey is divided by 257. Float
     TIFF files are multiplied by 255 when their values are from 0 to 1; otherwise they, and integers beyond 16 bits,
-    are scaled from the smallest to the greatest value of the picture. Of an animation or a file of several pages the
+    are scaled from the smallest to the greatest value of the picture; integers of 32 bits that eight would hold are
+    refused. Of an animation or a file of several pages the
     first picture is read. A JPEG much larger than `size` is decoded at a fraction of its resolution that is at
     least three times `size`, which moves pixels by 0.2 of 255 in the mean. Where proportions are stretched, the pixels
-    of JPEG photos come from faster libraries than Pillow and differ from its by rounding.
+    of JPEG photos come from faster libraries than Pillow and differ from its by rounding. Rows with equal cells share
+    one array.
 
     Pictures of more than ``PIL.Image.MAX_IMAGE_PIXELS`` pixels are refused from their header, before they are decoded.
 

@@ -146,7 +146,8 @@ def is_negative(image):
     >>> is_negative(Image.new("I;16", (2, 2)))
     False
     """
-    return image.format == "TIFF" and _is_deep(image) and image.tag_v2.get(_PHOTOMETRIC) == 0
+    tags = getattr(image, "tag_v2", {})  # which no copy of an opened picture has, such as one from another process
+    return image.format == "TIFF" and _is_deep(image) and tags.get(_PHOTOMETRIC) == 0
 
 
 def _is_deep(image):
@@ -175,7 +176,7 @@ def to_mode(image, mode):
     Raises
     ------
     BadInputError
-        If pixels are not finite, or constant where a range is needed.
+        If pixels are not finite, constant where a range is needed, or in 32 bits what eight would hold.
 
     Examples
     --------
@@ -201,6 +202,11 @@ def _eight_bits(image):
     low, high = _finite_range(values)
     if image.mode == "F" and low >= 0 and high <= 1:
         scaled = values * WHITE
+    elif image.mode == "I" and low >= 0 and 0 < high <= WHITE:
+        raise BadInputError(
+            f"pixels of 32 bits from {low} to {high} leave open which number is white",
+            fix='Give 8 bits: array.astype("uint8"), or image.convert("L") before it has more.',
+        )
     elif image.mode != "F" and low >= 0 and high <= 65535:
         scaled = values / 257
     elif high > low:

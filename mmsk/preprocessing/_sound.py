@@ -83,8 +83,8 @@ def read_sound(cell, *, sampling_rate, duration=None, position="start", mono=Tru
     Raises
     ------
     BadInputError
-        If the cell cannot be read whole, holds samples that are not finite, channels that cancel each other, or
-        samples of more than twice what int16 holds where that was asked for.
+        If the cell cannot be read whole, holds no samples, some that are not finite, channels that cancel each other,
+        or samples of more than twice what int16 holds where that was asked for.
 
     Examples
     --------
@@ -99,6 +99,8 @@ def read_sound(cell, *, sampling_rate, duration=None, position="start", mono=Tru
         samples, rate = _finite(_crop(_from_array(cell), length, position)), sampling_rate
     else:
         samples, rate = _from_file(cell, sampling_rate, duration, position, dtype, out)
+    if samples.shape[-1] == 0:
+        raise BadInputError("the sound holds no samples", fix=_FIX)
     samples = _mix(samples) if mono else samples
     if rate != sampling_rate:
         samples = _resample(samples, rate, sampling_rate)
@@ -260,7 +262,7 @@ def _mix(samples):
     if len(samples) == 1:
         return samples[0]
     mixed = samples.mean(axis=0)
-    power = np.square(samples, dtype=np.float64).mean() if samples.size else 0.0
+    power = np.square(samples, dtype=np.float64).mean()
     if power > 0 and np.square(mixed, dtype=np.float64).mean() < _CANCELLED * power:
         raise BadInputError(
             "the channels cancel each other, so that their mean is silence",
@@ -271,8 +273,6 @@ def _mix(samples):
 
 def _resample(samples, rate, sampling_rate):
     length = math.ceil(samples.shape[-1] * sampling_rate / rate)
-    if length == 0:
-        return samples
     _check_size(length, samples.size // samples.shape[-1])  # a header may promise one sample a second
     resampled = soxr.resample(samples.T, rate, sampling_rate, quality="HQ").T
     return _fit_length(resampled, length)

@@ -9,6 +9,7 @@ from imblearn.over_sampling import SMOTE
 from imblearn.pipeline import Pipeline as SamplingPipeline
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -25,7 +26,7 @@ from mmsk import MFCC, FoldEnsembleClassifier, ImageLoader, LateFusionClassifier
 from mmsk.columns import make_column
 from mmsk.datasets import make_trimodal
 from mmsk.ensemble._stacking import out_of_fold, stack_features
-from mmsk.exceptions import BadInputError, MissingModalityWarning
+from mmsk.exceptions import BadInputError, MissingModalityWarning, UnreadableCellWarning
 from tests.ensemble.members import Memory, classic, small_network
 from tests.rows import make_rows
 
@@ -210,6 +211,22 @@ def files(tmp_path_factory):
         random_state=0,
     )
     return train_test_split(X, np.array(["cat", "dog", "owl"])[y], test_size=30, stratify=y, random_state=0)
+
+
+def test_what_cannot_be_read_is_left_out_by_loading_first(files):
+    X, _, y, _ = files
+    member = make_pipeline(ImageLoader(size=(8, 8), on_error="missing"), classic())
+    with pytest.raises(
+        BadInputError, match=r"imageloader__on_error='missing' in the estimator of 'image'.*Load before"
+    ):
+        LateFusionClassifier([("image", member, ["photo"])]).fit(X, y)
+    load = ColumnTransformer([("image", member[0], ["photo"])]).set_output(transform="pandas")
+    model = make_pipeline(load, LateFusionClassifier([("image", member[1])])).fit(X, y)
+    row = X[X["photo"].notna()][:1]
+    with pytest.warns(UnreadableCellWarning), pytest.warns(MissingModalityWarning):
+        unreadable = model.predict_proba(row.assign(photo="gone.jpg"))
+    with pytest.warns(MissingModalityWarning):
+        np.testing.assert_array_equal(unreadable, model.predict_proba(row.assign(photo=None)))
 
 
 def test_raw_files_and_texts_by_the_names_of_their_columns(files):

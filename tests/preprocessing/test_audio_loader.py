@@ -200,11 +200,13 @@ def test_channels_in_antiphase_are_not_silenced():
     assert not load(encoded(np.zeros((100, 2)))).any()
 
 
-def test_sound_without_samples():
-    empty = encoded(np.zeros(0))
-    assert load(empty).shape == (0,) and load(empty, 16_000).shape == (0,)
-    assert load(empty, duration=0.1).tolist() == [0.0] * 800
-    assert load(np.zeros((2, 0))).shape == (0,)
+@pytest.mark.parametrize("cell", [encoded(np.zeros(0)), np.zeros(0), np.zeros((2, 0), "int16")])
+def test_sound_without_samples(cell):
+    for options in ({}, {"duration": 0.1}, {"sampling_rate": 16_000, "mono": False}):
+        with pytest.raises(BadInputError, match=r"the sound holds no samples \(row 0"):
+            AudioLoader(**{"sampling_rate": 8000, **options}).fit_transform([cell])
+    with pytest.warns(UnreadableCellWarning):
+        assert AudioLoader(8000, duration=0.1, on_error="missing").fit_transform([cell])[0, 0] is None
 
 
 # ---- sounds that are not what they seem

@@ -1,5 +1,6 @@
 import io
 import os
+import pickle
 import struct
 import zlib
 
@@ -333,3 +334,19 @@ def test_unreadable_file_is_refused(tmp_path):
     write_image(path)
     with pytest.raises(BadInputError, match="cannot be reached"):
         load(str(path) + "/below")
+
+
+@pytest.mark.parametrize("dtype", ["uint16", "float32"])
+def test_an_opened_picture_from_another_process(dtype):
+    values = np.array([[0, 30_000], [40_000, 65_535]], dtype)
+    opened = Image.open(io.BytesIO(encoded(Image.fromarray(values), "TIFF")))
+    again = pickle.loads(pickle.dumps(opened))  # Pillow drops the tags of the file
+    np.testing.assert_array_equal(load(again, size=(2, 2), mode="L"), load(opened, size=(2, 2), mode="L"))
+
+
+def test_few_values_in_many_bits_leave_open_what_is_white():
+    eight = Image.fromarray(np.array([[0, 100], [200, 255]], "uint8"))
+    with pytest.raises(BadInputError, match=r"pixels of 32 bits from 0 to 255 leave open.*image.convert\('L'\)|astype"):
+        load(eight.convert("I"), size=(2, 2), mode="L")
+    assert load(Image.new("I", (2, 2)), size=(2, 2), mode="L").max() == 0
+    assert load(eight.convert("F").point(lambda v: v / 255), size=(2, 2), mode="L")[0, 1, 1] == 255

@@ -82,17 +82,13 @@ def test_dynamic_range_is_that_of_each_sound():
 
 
 @pytest.mark.filterwarnings("ignore:n_fft=.* is too large:UserWarning")
-@pytest.mark.parametrize("length", [0, 1, 100, 1023, 1024])
+@pytest.mark.parametrize("length", [1, 100, 1023, 1024])
 def test_short_sounds_agree_with_librosa(length):
     samples = noise(length)
     cell = MelSpectrogram(RATE, n_mels=40).fit_transform([samples])[0, 0]
     expected = spectrogram(samples, n_fft=1024, hop_length=512, n_mels=40)
     assert cell.shape == expected.shape
     np.testing.assert_allclose(cell, expected, atol=AGREEMENT)
-
-
-def test_odd_frames_of_no_samples():
-    assert (MelSpectrogram(RATE, n_fft=1001, n_mels=20).fit_transform([np.zeros(0)])[0, 0] == -100).all()
 
 
 def test_silence_is_at_the_floor():
