@@ -266,7 +266,7 @@ class LateFusionClassifier(BaseEnsembleClassifier, _BaseComposition):
         for param, value in params.items():
             if param.split("__")[-1] == "on_error" and value == "missing":
                 raise BadInputError(
-                    f"{param}='missing' in the estimator of {name!r}, which would answer for cells that it cannot read, "
+                    f"{param}='missing' in the estimator of {name!r}, which would answer for cells it cannot read, "
                     "as who answers for a row is chosen before",
                     step=type(self).__name__,
                     fix="Load before this classifier: make_pipeline(ColumnTransformer([...]), LateFusionClassifier("

@@ -1,6 +1,7 @@
 """What the cells of a modality look like."""
 
 from dataclasses import dataclass, field
+from warnings import warn
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from mmsk.lazy import LazyCell
 # Kinds whose last axis may differ in length between cells.
 RAGGED = ("spectrogram", "waveform", "series", "codes")
 _MOST_SENSORS = 12
+# What CharEncoder makes.
+_DTYPES_OF_CODES = ("uint8", "int32")
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,13 @@ def describe(key, positions, names, columns, step, readers=()):
     if kind in RAGGED:
         shape = (*shape[:-1], max(1, *(cell.shape[-1] for cell in arrays if cell.ndim == first.ndim), 1))
     codes = distinct_codes(map(np.unique, arrays)) if kind == "codes" else None
+    if kind == "codes" and not readers and first.dtype.name not in _DTYPES_OF_CODES:
+        warn(
+            f"{step}: cells of {first.dtype} in modality {key!r} are taken for codes of texts. Say what they are by "
+            f"naming their encoder: encoders=[({key!r}, TextEncoder())], or WaveformEncoder() for recordings.",
+            UserWarning,
+            stacklevel=4,
+        )
     is_sound = any(getattr(reader, "frontend", None) is not None for reader in readers)
     return Modality(
         **place, kind=kind, shape=shape, dtype=block_dtype(first.dtype, kind), codes=codes, is_sound=is_sound

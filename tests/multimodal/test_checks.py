@@ -164,6 +164,7 @@ def test_cells_of_another_byte_order(dtype):
     np.testing.assert_array_equal(swapped, model.fit(native, LABELS).predict_proba(native))
 
 
+@pytest.mark.filterwarnings("ignore:.* are taken for codes of texts:UserWarning")
 @pytest.mark.parametrize("change", [2**32, -9])
 def test_integers_that_are_no_codes(change):
     codes = RNG.integers(2, 9, (24, 6))
@@ -186,6 +187,15 @@ def test_what_is_named_says_what_integers_are(dtype):
     assert kind_of(masked, sheet)[1] == "spectrogram"
     if dtype != "float64":
         assert kind_of(TextEncoder(max_epochs=1), line)[1] == "codes"
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint16", "int64", "bool"])
+def test_integers_that_may_be_no_codes_are_told(dtype):
+    X = pd.DataFrame({"x": make_column(RNG.integers(0, 90, (24, 40)).astype(dtype))})
+    with pytest.warns(UserWarning, match=rf"cells of {dtype} in modality 'x' are taken for codes.*WaveformEncoder"):
+        MultiModalClassifier(max_epochs=1).fit(X, LABELS)
+    for encoder in (TextEncoder(), WaveformEncoder()):
+        MultiModalClassifier([("x", encoder)], max_epochs=1).fit(X, LABELS)
 
 
 def test_integers_of_two_axes_want_a_named_encoder():
