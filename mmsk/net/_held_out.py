@@ -41,7 +41,7 @@ def copied_rows(modalities, cells):
             keys += [numbers.view(np.int64), part.slots < 0]
     keys.append(np.where(is_bare, np.arange(len(is_bare)), -1)[:, None])
     names, groups = np.unique(np.concatenate(keys, axis=1), axis=0, return_inverse=True)
-    return None if len(names) == len(groups) else groups
+    return None if len(names) == len(groups) else groups.ravel()  # NumPy 2.0 gives it an axis more
 
 
 def held_out_rows(target, groups, fraction, classes, seed, step, numbers=None, copies=None):
@@ -87,7 +87,7 @@ def held_out_rows(target, groups, fraction, classes, seed, step, numbers=None, c
         if groups is not None:
             return _whole_groups(target, groups, fraction, classes, seed, step)
         if copies is not None:
-            with suppress(BadInputError):  # a class may be one row and its copies
+            with suppress(ValueError):  # a class may be one row and its copies
                 return _whole_groups(target, copies, fraction, classes, seed, step)
         stratify = None if classes is None else target
         rows = train_test_split(np.arange(len(target)), test_size=fraction, stratify=stratify, random_state=seed)[1]

@@ -1,6 +1,7 @@
 """Tensor columns to plain numeric columns."""
 
 import math
+from collections import Counter
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -80,13 +81,16 @@ class TensorFlattener(BaseColumnTransformer):
             Such as ``photo_0`` or ``clip_mean3``; numbers keep their name.
         """
         check_is_fitted(self)
-        names = []
-        for name, width in zip(super().get_feature_names_out(input_features), self.widths_, strict=True):
+        return np.asarray(self._names_of_parts(super().get_feature_names_out(input_features)), dtype=object)
+
+    def _names_of_parts(self, names):
+        made = []
+        for name, width in zip(names, self.widths_, strict=True):
             if width == 0:
-                names.append(name)
+                made.append(name)
             else:
-                names += [f"{name}_{part}{i}" for part in self.statistics or [""] for i in range(width)]
-        return np.asarray(names, dtype=object)
+                made += [f"{name}_{part}{i}" for part in self.statistics or [""] for i in range(width)]
+        return made
 
     def _fit_columns(self, columns, names):
         unknown = set(self.statistics or ()) - _STATISTICS.keys()
@@ -118,6 +122,13 @@ class TensorFlattener(BaseColumnTransformer):
             self.shapes_.append(tuple(cells[0].shape))
             dtypes.update(cell.dtype for cell in cells)
         self.dtype_ = np.result_type(*dtypes)
+        made = Counter(self._names_of_parts(names))
+        if made and max(made.values()) > 1:
+            raise BadInputError(
+                f"two columns would be called {max(made, key=made.get)!r}",
+                step=type(self).__name__,
+                fix="Rename a column.",
+            )
 
     def _transform_columns(self, columns, names):
         parts = []

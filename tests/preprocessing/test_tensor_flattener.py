@@ -118,3 +118,9 @@ def test_cells_have_the_shape_and_range_of_fit():
     with pytest.raises(BadInputError, match=r"too large for float32.*\(row 1, column 0"):
         TensorFlattener().fit(make_column(np.ones((2, 2), "f4"))).transform(make_column([np.ones(2), [1e300, 1]]))
     assert np.isinf(TensorFlattener().fit_transform(make_column([np.array([np.inf, 1])]))).any()
+
+
+def test_parts_and_numbers_of_one_name_are_refused():
+    table = pd.DataFrame({"clip": make_column(np.ones((2, 3))), "clip_1": [1.0, 2.0]})
+    with pytest.raises(BadInputError, match="two columns would be called 'clip_1'.*Rename"):
+        TensorFlattener().fit(table)
