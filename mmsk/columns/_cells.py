@@ -214,7 +214,7 @@ def stack_column(column):
             block[row] = cell
         except BadInputError as error:  # a lazy cell whose file is gone
             raise BadInputError(
-                error.problem, step=cell.step, row=int(row), value=cell.raw, fix=error.fix
+                error.problem, step=error.step, row=int(row), value=error.value, fix=error.fix
             ) from error.__cause__
     return block, presence
 

@@ -175,7 +175,7 @@ class NeuralEstimator(BaseEstimator):
                 return None
             fraction = 0.1
         classes = self.classes_ if target.ndim == 1 else None
-        copies = copied_rows(read.modalities, read.cells)
+        copies = copied_rows(read.modalities, read.cells) if groups is None else None
         return held_out_rows(target, groups, fraction, classes, self._seed, type(self).__name__, read.rows, copies)
 
     def _train(self, read, target, weight, task, n_outputs, *, held_out=None, keep=False, epochs=None):

@@ -100,15 +100,19 @@ def describe(key, positions, names, columns, step, readers=()):
         shape = (*shape[:-1], max(1, *(cell.shape[-1] for cell in arrays if cell.ndim == first.ndim), 1))
     codes = distinct_codes(map(np.unique, arrays)) if kind == "codes" else None
     if kind == "codes" and not readers and first.dtype.name not in _DTYPES_OF_CODES:
-        warn(
-            f"{step}: cells of {first.dtype} in modality {key!r} are taken for codes of texts. Say what they are by "
-            f"naming their encoder: encoders=[({key!r}, TextEncoder())], or WaveformEncoder() for recordings.",
-            UserWarning,
-            stacklevel=4,
-        )
+        _warn_of_guess(first, key, step)
     is_sound = any(getattr(reader, "frontend", None) is not None for reader in readers)
     return Modality(
         **place, kind=kind, shape=shape, dtype=block_dtype(first.dtype, kind), codes=codes, is_sound=is_sound
+    )
+
+
+def _warn_of_guess(cell, key, step):
+    warn(
+        f"{step}: cells of {cell.dtype} in modality {key!r} are taken for codes of texts. Say what they are by naming "
+        f"their encoder: encoders=[({key!r}, TextEncoder())], or WaveformEncoder() for recordings.",
+        UserWarning,
+        stacklevel=5,
     )
 
 

@@ -120,7 +120,7 @@ def _read_lazy(cell, row, name):
         return np.asarray(cell)
     except BadInputError as error:
         raise BadInputError(
-            error.problem, step=cell.step, row=row, column=name, value=cell.raw, fix=error.fix
+            error.problem, step=error.step, row=row, column=name, value=error.value, fix=error.fix
         ) from error
 
 
